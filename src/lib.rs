@@ -1,0 +1,4 @@
+//! bookend: an HTTP edge proxy that keeps a site standing when a server falls.
+
+pub mod config;
+pub mod model;
