@@ -24,8 +24,10 @@ pub(super) fn normalize<'a>(received: &'a str, lower: &'a mut SmallVec<[u8; LONG
 
 /// The domains that `host` is below, from the longest to the shortest, of at most `most_labels` labels each.
 pub(super) fn suffixes(host: &str, most_labels: usize) -> impl Iterator<Item = &str> {
-    let dots = host.bytes().filter(|&byte| byte == b'.').count();
-    host.match_indices('.').skip(dots.saturating_sub(most_labels)).filter_map(|(dot, _)| host.get(dot + 1..))
+    // From the right, so that a host of many labels costs no more than one of a few.
+    let first_dot = host.rmatch_indices('.').take(most_labels).last();
+    let tail = first_dot.and_then(|(dot, _)| host.get(dot..)).unwrap_or_default();
+    tail.match_indices('.').filter_map(move |(dot, _)| tail.get(dot + 1..))
 }
 
 /// How many labels `name` has.
