@@ -169,7 +169,8 @@ fn other_method_or_header_passes_a_route_over() {
         with_methods(route(&["*.c"], "/"), &[Method::PUT, Method::GET]),
         with_methods(route(&["*"], "/"), &[Method::DELETE]),
     ]);
-    let cases: [(Method, &[(&'static str, &'static str)], Option<usize>); 7] = [
+    type Lines = &'static [(&'static str, &'static str)];
+    let cases: [(Method, Lines, Option<usize>); 7] = [
         (Method::POST, &[], Some(0)),
         (Method::GET, &[("x-canary", "no"), ("x-canary", "yes")], Some(1)),
         (Method::GET, &[("x-canary", "YES"), ("x-tenant", "")], Some(2)),
