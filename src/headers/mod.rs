@@ -8,10 +8,12 @@ mod address;
 mod client;
 mod forwarded;
 mod forwarding;
+mod request_id;
 #[cfg(test)]
 mod tests;
 mod via;
 
 pub use client::{Client, client};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme};
+pub use request_id::RequestId;
 pub use via::via;

@@ -1,5 +1,6 @@
 mod client;
 mod forwarding;
+mod request_id;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
