@@ -8,6 +8,7 @@ mod address;
 mod client;
 mod forwarded;
 mod forwarding;
+mod hop_by_hop;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,6 @@ mod via;
 
 pub use client::{Client, client};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme};
+pub use hop_by_hop::{Passage, hop_by_hop};
 pub use request_id::RequestId;
 pub use via::via;

@@ -1,5 +1,6 @@
 mod client;
 mod forwarding;
+mod hop_by_hop;
 mod request_id;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
