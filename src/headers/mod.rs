@@ -9,6 +9,7 @@ mod client;
 mod forwarded;
 mod forwarding;
 mod hop_by_hop;
+mod kind;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -17,5 +18,6 @@ mod via;
 pub use client::{Client, client};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme};
 pub use hop_by_hop::{Passage, hop_by_hop};
+pub use kind::Kind;
 pub use request_id::RequestId;
 pub use via::via;

@@ -1,6 +1,7 @@
 mod client;
 mod forwarding;
 mod hop_by_hop;
+mod kind;
 mod request_id;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
