@@ -2,6 +2,7 @@ mod client;
 mod forwarding;
 mod hop_by_hop;
 mod kind;
+mod repeat;
 mod request_id;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
