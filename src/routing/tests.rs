@@ -154,6 +154,18 @@ fn asterisk_of_options_is_not_found_below_a_longer_prefix() {
 }
 
 #[test]
+fn deepest_prefix_is_found_and_dropped_on_a_small_stack() {
+    let deepest = "/".repeat(4095) + "x";
+    let search = move || {
+        let router = Router::new(&[route(&["*"], "/"), route(&["*"], &deepest)]);
+        assert_eq!(get(&router, None, &deepest), Some(1));
+        assert_eq!(get(&router, None, &deepest.replace('x', "y")), Some(0));
+    };
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    small.spawn(search).unwrap().join().unwrap();
+}
+
+#[test]
 fn order_of_the_file_decides_between_equals() {
     let router = Router::new(&[route(&["b", "a"], "/x"), route(&["a"], "/x"), route(&["b", "b"], "/x")]);
     assert_eq!(get(&router, Some("a"), "/x"), Some(0));
