@@ -9,8 +9,6 @@ mod client;
 mod forwarded;
 mod forwarding;
 mod hop_by_hop;
-mod kind;
-mod repeat;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -19,7 +17,5 @@ mod via;
 pub use client::{Client, client};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme};
 pub use hop_by_hop::{Passage, hop_by_hop};
-pub use kind::Kind;
-pub use repeat::{Repeatability, is_conditional};
 pub use request_id::RequestId;
 pub use via::via;

@@ -1,8 +1,6 @@
 mod client;
 mod forwarding;
 mod hop_by_hop;
-mod kind;
-mod repeat;
 mod request_id;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -40,6 +40,15 @@ enum Precision {
 }
 
 impl Kind {
+    /// The `Content-Type` of such a body.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/problem+json",
+            Self::Text => "text/plain; charset=utf-8",
+        }
+    }
+
     /// The kind that the lines of `accept` prefer (RFC 9110 12.5.1).
     ///
     /// The kind with the highest quality; among equals the one that is named more exactly, which is what makes
@@ -119,3 +128,7 @@ fn parse_quality(text: &[u8]) -> Option<u16> {
     let thousandths: u16 = places.map(|(&digit, place)| u16::from(digit - b'0') * place).sum();
     Some(u16::from(whole - b'0') * 1000 + thousandths).filter(|&quality| quality <= 1000)
 }
+
+#[cfg(test)]
+#[path = "kind_tests.rs"]
+mod tests;

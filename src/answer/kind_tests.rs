@@ -1,8 +1,7 @@
 use http::HeaderValue;
 use proptest::prelude::*;
 
-use super::any_value;
-use crate::headers::Kind;
+use super::Kind;
 
 fn preferred(lines: &[&str]) -> Kind {
     let lines: Vec<HeaderValue> = lines.iter().map(|line| HeaderValue::from_str(line).unwrap()).collect();
@@ -69,7 +68,8 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_have_some_kind(lines in prop::collection::vec(any_value(), 0..4)) {
+    fn any_bytes_have_some_kind(lines in prop::collection::vec("[ -~]{0,40}", 0..4)) {
+        let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_str(line).unwrap()).collect();
         let _ = Kind::preferred(&lines);
     }
 }

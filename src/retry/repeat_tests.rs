@@ -1,7 +1,13 @@
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::headers;
-use crate::headers::{Repeatability, is_conditional};
+use super::{Repeatability, is_conditional};
+
+fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    lines
+        .iter()
+        .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect()
+}
 
 #[test]
 fn method_and_key_decide_whether_a_request_may_run_twice() {

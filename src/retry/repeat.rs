@@ -36,7 +36,7 @@ impl Repeatability {
 /// True for `If-Match` and `If-Unmodified-Since` (the first run changed what they name), `If-None-Match` (the first
 /// run made what must not be there yet) and WebDAV's `If`. Not for `If-Modified-Since`, which counts for GET and HEAD
 /// only, and `If-Range`, which chooses between a part and the whole but never fails (RFC 9110 13.1).
-pub fn is_conditional(headers: &HeaderMap) -> bool {
+pub(super) fn is_conditional(headers: &HeaderMap) -> bool {
     [header::IF_MATCH, header::IF_UNMODIFIED_SINCE, header::IF_NONE_MATCH, IF]
         .iter()
         .any(|name| headers.contains_key(name))
@@ -46,3 +46,7 @@ fn has_idempotency_key(headers: &HeaderMap) -> bool {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"');
     headers.get_all(IDEMPOTENCY_KEY).iter().any(|key| !key.as_bytes().iter().all(is_blank))
 }
+
+#[cfg(test)]
+#[path = "repeat_tests.rs"]
+mod tests;
