@@ -37,6 +37,7 @@ pub use pool::{Balance, NodeTimeouts, Pool, Retry};
 pub use problem::{Problem, Problems};
 pub use route::Route;
 pub use server::Server;
+pub use source::LARGEST_FILE;
 
 use locate::Locations;
 use read::{Findings, Value};
