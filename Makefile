@@ -1,0 +1,36 @@
+# Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help demo test build bench deny clean
+
+CARGO ?= cargo
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## two nodes under load: one is killed and comes back, nobody sees it
+	@scripts/setup test
+	$(CARGO) build --locked --profile quick --bin bookend --example node
+	@scripts/demo
+
+test: ## format, lints, every test, documentation
+	@scripts/setup test
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+build: ## the program as it is released: target/release/bookend
+	@scripts/setup build
+	$(CARGO) build --locked --release --bin bookend
+
+bench: ## measure routing, selection and configuration
+	@scripts/setup build
+	$(CARGO) bench --locked
+
+deny: ## licences, advisories, sources and bans of every dependency
+	@scripts/setup build
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check
+
+clean: ## remove what was built
+	$(CARGO) clean

@@ -1,0 +1,152 @@
+//! How long and how much a client may take.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::support::{Bookend, Client, Origin, Site, eventually};
+
+fn bookend_with(listener: &str) -> (Bookend, Origin) {
+    let node = Origin::answering("hello");
+    (Bookend::start(&Site::of(&[&node]).with_listener(listener)), node)
+}
+
+/// Sends a head that never ends, a byte every 50 ms, until bookend has had enough; says how long that took.
+fn dribble(client: &mut Client) -> Duration {
+    let start = Instant::now();
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\nX-Slow: ");
+    eventually("bookend has had enough of a slow head", || {
+        if client.try_send("x").is_err() {
+            return Some(());
+        }
+        client.has_data_within(Duration::from_millis(50)).then_some(())
+    });
+    start.elapsed()
+}
+
+#[test]
+fn head_that_takes_too_long_gets_408() {
+    let (bookend, node) = bookend_with("timeouts: { head: 1s }");
+    let mut client = Client::connect(bookend.address());
+    let took = dribble(&mut client);
+    assert_eq!(client.read_answer("GET").status, 408);
+    assert!((900..5_000).contains(&took.as_millis()), "after {took:?}");
+    assert_eq!(node.count(), 0);
+}
+
+#[test]
+fn later_heads_have_the_same_deadline() {
+    let (bookend, node) = bookend_with("timeouts: { head: 1s, keep_alive: 60s }");
+    let mut client = Client::connect(bookend.address());
+    assert_eq!(client.get("/").status, 200);
+    let took = dribble(&mut client);
+    assert_eq!(client.read_answer("GET").status, 408);
+    assert!((900..5_000).contains(&took.as_millis()), "after {took:?}");
+    assert_eq!(node.count(), 1);
+}
+
+#[test]
+fn idle_connection_may_rest_longer_than_a_head_may_take() {
+    let (bookend, _node) = bookend_with("timeouts: { head: 300ms }");
+    let mut client = Client::connect(bookend.address());
+    assert_eq!(client.get("/").status, 200);
+    assert!(!client.is_closed_within(Duration::from_millis(900)));
+    assert_eq!(client.get("/").status, 200);
+}
+
+#[test]
+fn idle_connection_is_closed_after_its_time() {
+    let (bookend, _node) = bookend_with("timeouts: { keep_alive: 300ms }");
+    let mut client = Client::connect(bookend.address());
+    assert_eq!(client.get("/").status, 200);
+    assert!(client.is_closed_within(Duration::from_secs(10)));
+}
+
+#[test]
+fn connection_that_says_nothing_is_closed() {
+    let (bookend, _node) = bookend_with("timeouts: { head: 300ms }");
+    let mut client = Client::connect(bookend.address());
+    assert!(client.has_data_within(Duration::from_secs(10)), "a 408, or the end of the connection");
+}
+
+#[test]
+fn huge_head_gets_431() {
+    let (bookend, node) = bookend_with("limits: { head: 8KiB }");
+    let mut client = Client::connect(bookend.address());
+    let headers = format!("X-Huge: {}\r\n", "x".repeat(10_000));
+    assert_eq!(client.request("GET", "/", &headers, b"").status, 431);
+    assert_eq!(node.count(), 0);
+}
+
+#[test]
+fn head_within_the_limit_passes() {
+    let (bookend, _node) = bookend_with("limits: { head: 8KiB }");
+    let mut client = Client::connect(bookend.address());
+    let headers = format!("X-Large: {}\r\n", "x".repeat(6_000));
+    for _ in 0..3 {
+        assert_eq!(client.request("GET", "/", &headers, b"").status, 200);
+    }
+}
+
+#[test]
+fn body_that_says_it_is_too_large_gets_413() {
+    let (bookend, node) = bookend_with("limits: { body: 1KiB }");
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 1025\r\n\r\n");
+    assert_eq!(client.read_answer("POST").status, 413);
+    assert_eq!(node.count(), 0);
+}
+
+#[test]
+fn chunked_body_that_grows_too_large_gets_413() {
+    let (bookend, _node) = bookend_with("limits: { body: 1KiB }");
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for _ in 0..3 {
+        client.send(format!("200\r\n{}\r\n", "x".repeat(512)));
+    }
+    assert_eq!(client.read_answer("POST").status, 413);
+}
+
+#[test]
+fn body_at_the_limit_passes() {
+    let (bookend, node) = bookend_with("limits: { body: 1KiB }");
+    let answer = Client::connect(bookend.address()).request("POST", "/", "", &[b'x'; 1024]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(node.only_request().body.len(), 1024);
+}
+
+#[test]
+fn route_may_allow_more_than_its_listener() {
+    let node = Origin::answering("hello");
+    let site = Site::of(&[&node]).with_listener("limits: { body: 1KiB }").with_route("max_body: 2KiB");
+    let bookend = Bookend::start(&site);
+    assert_eq!(Client::connect(bookend.address()).request("POST", "/", "", &[b'x'; 2048]).status, 200);
+    assert_eq!(Client::connect(bookend.address()).request("POST", "/", "", &[b'x'; 2049]).status, 413);
+}
+
+#[test]
+fn body_that_stalls_is_given_up() {
+    let (bookend, _node) = bookend_with("timeouts: { body: 300ms }");
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nhello");
+    assert!(client.has_data_within(Duration::from_secs(10)), "an answer, or the end of the connection");
+}
+
+#[test]
+fn one_client_gets_only_so_many_connections() {
+    let (bookend, _node) = bookend_with("limits: { connections_per_client: 3 }");
+    let from = IpAddr::from([127, 0, 0, 2]);
+    let mut kept: Vec<Client> = (0..3).map(|_| Client::connect_from(from, bookend.address())).collect();
+    for client in &mut kept {
+        assert_eq!(client.get("/").status, 200);
+    }
+    let refused = Client::connect_from(from, bookend.address()).try_request("GET", "/", "", b"");
+    assert!(!refused.is_ok_and(|answer| answer.status == 200), "a fourth connection was served");
+    let other = IpAddr::from([127, 0, 0, 3]);
+    assert_eq!(Client::connect_from(other, bookend.address()).get("/").status, 200);
+    kept.pop();
+    eventually("a place is free again", || {
+        let again = Client::connect_from(from, bookend.address()).try_request("GET", "/", "", b"");
+        again.is_ok_and(|answer| answer.status == 200).then_some(())
+    });
+}

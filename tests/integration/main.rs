@@ -1,0 +1,25 @@
+//! The real program on free ports, in front of scripted nodes, asked by a client that sends exact bytes.
+//!
+//! Each test has its own program, nodes and ports, and waits for conditions, never for a while.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod balance;
+mod failover;
+mod headers;
+mod health;
+mod limits;
+mod load;
+mod reload;
+mod routing;
+mod saying_no;
+mod stop;
+mod streaming;
+mod support;

@@ -1,0 +1,209 @@
+//! Answers and connections that last: events, upgrades, interim answers, small writes.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use crate::support::{Bookend, Client, Gate, Next, Origin, Site};
+
+#[test]
+fn event_arrives_while_the_node_keeps_its_answer_open() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |call| {
+        call.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+        );
+        call.write("9\r\ndata: 1\n\n\r\n");
+        closed.pass();
+        call.write("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+        Next::KeepAlive
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET /events HTTP/1.1\r\nHost: site.test\r\nAccept: text/event-stream\r\n\r\n");
+    assert_eq!(client.read_head().header("content-type"), Some("text/event-stream"));
+    assert_eq!(client.read_chunk(), b"data: 1\n\n");
+    gate.open();
+    assert_eq!(client.read_chunk(), b"data: 2\n\n");
+    assert_eq!(client.read_chunk(), b"");
+}
+
+#[test]
+fn events_may_be_further_apart_than_other_answers_pieces() {
+    let node = Origin::start(|call| {
+        call.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+        );
+        std::thread::sleep(Duration::from_millis(800));
+        call.write("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+        Next::KeepAlive
+    });
+    let site = Site::of(&[&node]).with_pool("timeouts: { between_bytes: 200ms }");
+    let bookend = Bookend::start(&site);
+    assert_eq!(Client::connect(bookend.address()).get("/events").text(), "data: 1\n\n");
+}
+
+#[test]
+fn first_bytes_of_a_slow_answer_leave_at_once() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |call| {
+        call.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        closed.pass();
+        call.write("other");
+        Next::KeepAlive
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    assert_eq!(client.read_head().status, 200);
+    assert_eq!(client.read_exactly(5), b"first");
+    gate.open();
+    assert_eq!(client.read_exactly(5), b"other");
+}
+
+#[test]
+fn answer_that_stalls_longer_than_allowed_is_cut() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |call| {
+        call.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        closed.pass();
+        Next::Close
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_pool("timeouts: { between_bytes: 300ms }"));
+    let answer = Client::connect(bookend.address()).try_request("GET", "/", "", b"");
+    gate.open();
+    assert!(answer.is_err(), "half an answer looks whole: {answer:?}");
+}
+
+#[test]
+fn first_byte_may_take_longer_than_the_gaps_between_bytes() {
+    let node = Origin::start(|call| {
+        call.body();
+        std::thread::sleep(Duration::from_millis(800));
+        call.answer(200, "slow report")
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_pool("timeouts: { between_bytes: 200ms }"));
+    assert_eq!(Client::connect(bookend.address()).get("/").text(), "slow report");
+}
+
+const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+fn chat() -> Origin {
+    Origin::start(|call| {
+        assert!(call.request.headers.has_token("upgrade", "websocket"), "no upgrade: {:?}", call.request);
+        call.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+        call.write("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+        call.echo()
+    })
+}
+
+#[test]
+fn websocket_passes_both_ways() {
+    let node = chat();
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send(UPGRADE);
+    let head = client.read_head();
+    assert_eq!(head.status, 101);
+    assert!(head.headers.has_token("upgrade", "websocket"));
+    for message in ["one", "two", "three"] {
+        client.send(message);
+        assert_eq!(client.read_exactly(message.len()), message.as_bytes());
+    }
+}
+
+#[test]
+fn websocket_outlives_every_read_timeout() {
+    let node = chat();
+    let site = Site::of(&[&node])
+        .with_pool("timeouts: { first_byte: 300ms, between_bytes: 300ms, write: 300ms }")
+        .with_listener("timeouts: { head: 300ms, body: 300ms, write: 300ms, keep_alive: 300ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send(UPGRADE);
+    assert_eq!(client.read_head().status, 101);
+    assert!(!client.is_closed_within(Duration::from_millis(1_200)), "an idle websocket was closed");
+    client.send("still here");
+    assert_eq!(client.read_exactly(10), b"still here");
+}
+
+#[test]
+fn client_that_expects_100_gets_it_before_its_body() {
+    let node = Origin::start(|call| {
+        call.write("HTTP/1.1 100 Continue\r\n\r\n");
+        let body = call.body();
+        call.answer(200, body)
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send("PUT / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.read_head().status, 100);
+    client.send("hello");
+    assert_eq!(client.read_answer("PUT").text(), "hello");
+}
+
+#[test]
+fn node_that_refuses_an_expected_body_is_heard_before_it_is_sent() {
+    let node = Origin::start(|call| {
+        call.write("HTTP/1.1 401 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Next::Close
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send("PUT / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.read_head().status, 401);
+}
+
+#[test]
+fn small_answers_wait_for_no_acknowledgement() {
+    let node = Origin::start(|call| {
+        call.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n");
+        call.write("\r\n");
+        call.write("hello");
+        Next::KeepAlive
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.get("/");
+    let mut times: Vec<Duration> = (0..50)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(client.get("/").text(), "hello");
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    // Nagle against delayed acknowledgement is 40 ms on every request, not on an unlucky one.
+    assert!(times[25] < Duration::from_millis(30), "half of the answers took {:?} or more", times[25]);
+}
+
+#[test]
+fn request_in_small_pieces_is_a_request() {
+    let node = Origin::answering("hello");
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    for byte in b"GET / HTTP/1.1\r\nHost: site.test\r\n\r\n" {
+        client.stream().write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(client.read_answer("GET").text(), "hello");
+}
+
+#[test]
+fn big_answer_arrives_whole_at_a_slow_reader() {
+    let body: Vec<u8> = (0..=255).cycle().take(8 << 20).collect();
+    let expected = body.clone();
+    let node = Origin::start(move |call| call.answer(200, &body));
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    client.read_head();
+    let mut got = Vec::new();
+    while got.len() < expected.len() {
+        got.extend(client.read_exactly(1 << 20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(got == expected, "the answer changed on its way");
+}

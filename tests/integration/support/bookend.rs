@@ -1,0 +1,162 @@
+//! The program itself, on a port of its own.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::directory::TempDirectory;
+use super::port::Port;
+use super::site::Site;
+use super::wait::{eventually, until};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_bookend");
+
+/// How a reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    InForce,
+    Refused,
+}
+
+/// A running `bookend run`; killed when dropped.
+pub(crate) struct Bookend {
+    child: Child,
+    port: Port,
+    directory: TempDirectory,
+}
+
+impl Bookend {
+    /// Runs with this site's configuration, and returns when it takes requests.
+    pub(crate) fn start(site: &Site) -> Self {
+        let port = Port::free();
+        let yaml = site.to_yaml(&[port.address()]);
+        Self::start_with(port, &yaml)
+    }
+
+    /// Runs with a whole configuration, which must listen on `port`.
+    pub(crate) fn start_with(port: Port, yaml: &str) -> Self {
+        let directory = TempDirectory::new();
+        fs::write(directory.path().join("bookend.yaml"), yaml).unwrap();
+        let child = Command::new(PROGRAM)
+            .args(["run", "-c"])
+            .arg(directory.path().join("bookend.yaml"))
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(directory.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut bookend = Self { child, port, directory };
+        bookend.wait_until_ready();
+        bookend
+    }
+
+    fn wait_until_ready(&mut self) {
+        eventually("bookend started", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("bookend ended at once with {status}");
+            }
+            self.logs().contains("configuration in force generation=1").then_some(())
+        });
+        until("bookend accepts", || TcpStream::connect(self.address()).is_ok());
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Everything that it has logged.
+    pub(crate) fn logs(&self) -> String {
+        let mut bytes = Vec::new();
+        File::open(self.log_path()).unwrap().read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Waits until the log holds `text`.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        until(&format!("the log says {text:?}"), || self.logs().contains(text));
+    }
+
+    /// Waits until the log holds `text` more often than `seen` times.
+    #[track_caller]
+    pub(crate) fn wait_for_more(&self, text: &str, seen: usize) {
+        until(&format!("the log says {text:?} again"), || self.logs().matches(text).count() > seen);
+    }
+
+    /// Writes another configuration, sends SIGHUP, and returns when bookend has made up its mind.
+    pub(crate) fn reload(&self, yaml: &str) -> Reload {
+        self.write_configuration(yaml);
+        let (in_force, refused) = self.outcomes();
+        self.signal(Signal::HUP);
+        eventually("the reload had an outcome", || match self.outcomes() {
+            (now, _) if now > in_force => Some(Reload::InForce),
+            (_, now) if now > refused => Some(Reload::Refused),
+            _ => None,
+        })
+    }
+
+    /// [`Bookend::reload`] with another site on the same address.
+    pub(crate) fn reload_site(&self, site: &Site) -> Reload {
+        self.reload(&site.to_yaml(&[self.address()]))
+    }
+
+    /// Puts another file in place, whole at once.
+    pub(crate) fn write_configuration(&self, yaml: &str) {
+        let new = self.directory.path().join("new.yaml");
+        fs::write(&new, yaml).unwrap();
+        fs::rename(new, self.directory.path().join("bookend.yaml")).unwrap();
+    }
+
+    pub(crate) fn remove_configuration(&self) {
+        fs::remove_file(self.directory.path().join("bookend.yaml")).unwrap();
+    }
+
+    fn outcomes(&self) -> (usize, usize) {
+        let logs = self.logs();
+        (logs.matches("configuration in force").count(), logs.matches("reload refused").count())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually("bookend ended", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Bookend {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- log of bookend ---\n{}---", self.logs());
+        }
+    }
+}
+
+/// `bookend check` of this text.
+pub(crate) fn check(yaml: &str) -> Output {
+    let directory = TempDirectory::new();
+    let file = directory.path().join("bookend.yaml");
+    fs::write(&file, yaml).unwrap();
+    Command::new(PROGRAM).args(["check", "-c"]).arg(file).output().unwrap()
+}

@@ -1,0 +1,23 @@
+//! What the tests stand on: the real program, scripted nodes, a client that sends exact bytes.
+
+mod bookend;
+mod client;
+mod directory;
+mod gate;
+mod load;
+mod message;
+mod origin;
+mod port;
+mod site;
+mod wait;
+
+pub(crate) use bookend::{Bookend, Reload, check};
+pub(crate) use client::{Answer, Client, fetch};
+pub(crate) use directory::TempDirectory;
+pub(crate) use gate::Gate;
+pub(crate) use load::{Load, Wrk};
+pub(crate) use message::Headers;
+pub(crate) use origin::{Call, Next, Origin};
+pub(crate) use port::Port;
+pub(crate) use site::Site;
+pub(crate) use wait::{eventually, until};

@@ -1,0 +1,69 @@
+//! Configurations, written as a person would, with the addresses of a test filled in.
+
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+
+use super::origin::Origin;
+
+/// A site with one pool, `web`, whose nodes are called `web-01`, `web-02` and so on.
+#[derive(Clone, Default)]
+pub(crate) struct Site {
+    nodes: Vec<String>,
+    listener: String,
+    pool: String,
+    route: String,
+    top: String,
+}
+
+impl Site {
+    pub(crate) fn of(nodes: &[&Origin]) -> Self {
+        nodes.iter().fold(Self::default(), |site, node| site.with_node(node.address(), ""))
+    }
+
+    /// One more node, with more keys: `weight: 2, tier: 1`.
+    pub(crate) fn with_node(mut self, address: impl Display, keys: &str) -> Self {
+        let comma = if keys.is_empty() { "" } else { ", " };
+        let name = format!("web-{:02}", self.nodes.len() + 1);
+        self.nodes.push(format!("{{ address: \"{address}\", name: {name}{comma}{keys} }}"));
+        self
+    }
+
+    /// One more key of the listener, on a line of its own.
+    pub(crate) fn with_listener(mut self, line: &str) -> Self {
+        writeln!(self.listener, "    {line}").unwrap();
+        self
+    }
+
+    /// One more key of the pool, on a line of its own.
+    pub(crate) fn with_pool(mut self, line: &str) -> Self {
+        writeln!(self.pool, "    {line}").unwrap();
+        self
+    }
+
+    /// One more key of the route, on a line of its own.
+    pub(crate) fn with_route(mut self, line: &str) -> Self {
+        writeln!(self.route, "    {line}").unwrap();
+        self
+    }
+
+    /// One more key of the whole file, on a line of its own.
+    pub(crate) fn with_top(mut self, line: &str) -> Self {
+        writeln!(self.top, "{line}").unwrap();
+        self
+    }
+
+    /// The configuration with these listeners.
+    pub(crate) fn to_yaml(&self, listeners: &[SocketAddr]) -> String {
+        let mut yaml = self.top.clone();
+        yaml.push_str("listeners:\n");
+        for address in listeners {
+            write!(yaml, "  - address: {address}\n{}", self.listener).unwrap();
+        }
+        write!(yaml, "pools:\n  web:\n{}    nodes:\n", self.pool).unwrap();
+        for node in &self.nodes {
+            writeln!(yaml, "      - {node}").unwrap();
+        }
+        write!(yaml, "routes:\n  - pool: web\n{}", self.route).unwrap();
+        yaml
+    }
+}
