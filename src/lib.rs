@@ -1,4 +1,49 @@
 //! bookend: an HTTP edge proxy that keeps a site standing when a server falls.
+//!
+//! # Floors
+//!
+//! A module imports only from floors below its own, and modules on one floor do not know each other;
+//! `tests/architecture.rs` keeps it so. Floors 0 to 2 know no world: no clock, no chance, no I/O, no Pingora.
+//!
+//! ```text
+//! 10 cli                                           what a person types
+//!  9 server                                        threads, signals, beginning and end
+//!  8 proxy                                         Pingora's phases: the story of a request
+//!  7 reload                                        file → configuration → generation → swap
+//!  6 listen     probe                              the front door; checks and look-ups in the background
+//!  5 generation                                    one configuration compiled; the one in force
+//!  4 balance                                       pools: Pingora's LoadBalancer around our nodes
+//!  3 clock      observe                            the only reader of time; telling the world
+//!  2 routing    upstream   retry  headers  answer  the logic
+//!  1 config                                        text → Config, or every Problem
+//!  0 model                                         values that cannot be wrong
+//! ```
+//!
+//! # The life of a request
+//!
+//! 1. [`listen`] accepts the connection, gives it a seat, and hands it to Pingora as a stream that keeps the time.
+//! 2. [`proxy`] admits the request: a name for it, a route ([`routing`]), a body that is not too large.
+//! 3. It picks a node: [`upstream`] has the order of resort, [`balance`] carries it to Pingora's balancer.
+//! 4. It prepares what the node gets to see ([`headers`]) and sends it.
+//! 5. If the attempt fails, [`retry`] decides: another node, the same once more, or the end.
+//! 6. What a node answers goes to the client as it comes. If none did, [`answer`] says so in our own name.
+//!
+//! A request keeps the [`generation`] it began with; [`reload`] swaps the one that the next request begins with.
 
+pub mod answer;
+pub mod balance;
+pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod generation;
+pub mod headers;
+pub mod listen;
 pub mod model;
+pub mod observe;
+pub mod probe;
+pub mod proxy;
+pub mod reload;
+pub mod retry;
+pub mod routing;
+pub mod server;
+pub mod upstream;

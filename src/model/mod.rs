@@ -1,6 +1,7 @@
 //! Values that cannot be wrong: whoever holds one holds the proof that it was checked.
 
 mod address;
+mod dns;
 mod host;
 mod name;
 mod path;
@@ -8,8 +9,15 @@ mod status;
 mod weight;
 
 pub use address::{AddressError, NodeAddress};
+pub use dns::DnsNameError;
 pub use host::{HostPattern, HostPatternError};
 pub use name::{Name, NameError};
 pub use path::{PathPrefix, PathPrefixError};
 pub use status::{StatusSet, StatusSetError};
 pub use weight::{Tier, Weight, WeightError};
+
+/// An error that knows how the text it is about can be mended.
+pub trait Advice: std::error::Error {
+    /// What to write instead, as a whole sentence for a person; `None` where the error says it all.
+    fn advice(&self) -> Option<String>;
+}

@@ -1,0 +1,14 @@
+//! Pools: Pingora's `LoadBalancer` around our nodes.
+//!
+//! The nodes of a pool are the backends of a [`LoadBalancer`], whose selection is our [`RoundRobin`]: the order comes from
+//! [`upstream::Lineup`](crate::upstream::Lineup), this floor adds the time and carries each node's live state in
+//! `Backend.ext`.
+
+mod discovery;
+mod pool;
+mod registry;
+mod selection;
+
+pub use pool::{Addresses, Pool};
+pub use registry::Registry;
+pub use selection::RoundRobin;

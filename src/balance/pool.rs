@@ -1,0 +1,164 @@
+//! One pool of one configuration.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
+use pingora_load_balancing::{Backend, Backends, Extensions, LoadBalancer};
+use tokio::sync::watch;
+
+use super::discovery::Told;
+use super::registry::Registry;
+use super::selection::{RoundRobin, member};
+use crate::config;
+use crate::model::{Name, NodeAddress};
+use crate::upstream::{Member, Place};
+
+/// The addresses that names among the nodes were last resolved to, by name and port.
+pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
+
+/// A set of nodes and the balancer that picks among them.
+pub struct Pool {
+    name: Name,
+    settings: config::Pool,
+    balancer: LoadBalancer<RoundRobin>,
+    told: Told,
+    registry: Arc<Registry>,
+    addresses: Mutex<Addresses>,
+    members: ArcSwap<Vec<Arc<Member>>>,
+    changed: watch::Sender<()>,
+}
+
+impl Pool {
+    /// A pool as configured, whose names have the given addresses so far.
+    pub async fn new(
+        name: Name,
+        settings: config::Pool,
+        registry: Arc<Registry>,
+        addresses: Addresses,
+    ) -> pingora::Result<Self> {
+        let told = Told::default();
+        let balancer = LoadBalancer::from_backends(Backends::new(Box::new(told.clone())));
+        let pool = Self {
+            name,
+            settings,
+            balancer,
+            told,
+            registry,
+            addresses: Mutex::new(addresses),
+            members: ArcSwap::default(),
+            changed: watch::Sender::new(()),
+        };
+        pool.publish().await?;
+        Ok(pool)
+    }
+
+    /// What the pool is called.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &config::Pool {
+        &self.settings
+    }
+
+    /// Its members as they are now; names that have several addresses are several members.
+    pub fn members(&self) -> Arc<Vec<Arc<Member>>> {
+        self.members.load_full()
+    }
+
+    /// Tells when the members change.
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The names among the nodes' addresses, with their ports.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.settings.nodes.iter().filter_map(|node| match &node.address {
+            NodeAddress::Name { host, port } => Some((host.as_str(), *port)),
+            NodeAddress::Socket(_) | NodeAddress::Unix(_) => None,
+        })
+    }
+
+    /// The addresses its names were last resolved to.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses.lock().clone()
+    }
+
+    /// Takes new addresses for a name and says whether they differ from those before.
+    pub async fn resolved(&self, host: &str, port: u16, found: Vec<SocketAddr>) -> pingora::Result<bool> {
+        let known = self.addresses.lock().insert((host.to_owned(), port), found.clone());
+        if known.is_some_and(|known| known == found) {
+            return Ok(false);
+        }
+        self.publish().await?;
+        Ok(true)
+    }
+
+    /// Picks the best member that `accept` takes; a member is offered once at the most.
+    pub fn select(&self, accept: impl Fn(&Arc<Member>) -> bool) -> Option<Arc<Member>> {
+        let accept = |backend: &Backend, _: bool| member(backend).is_some_and(&accept);
+        let backend = self.balancer.select_with(b"", usize::MAX, accept)?;
+        member(&backend).cloned()
+    }
+
+    /// Brings the balancer up to date with the nodes and the addresses of their names.
+    async fn publish(&self) -> pingora::Result<()> {
+        let mut backends = BTreeSet::new();
+        for node in &self.settings.nodes {
+            for place in self.places(&node.address) {
+                backends.extend(self.backend(node, place));
+            }
+        }
+        let members = backends.iter().filter_map(|backend| member(backend).cloned()).collect();
+        self.told.tell(backends);
+        self.balancer.update().await?;
+        self.members.store(Arc::new(members));
+        self.registry.forget_unused();
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    fn places(&self, address: &NodeAddress) -> Vec<Place> {
+        match address {
+            NodeAddress::Socket(address) => vec![Place::Tcp(*address)],
+            NodeAddress::Unix(path) => vec![Place::Unix(path.clone())],
+            NodeAddress::Name { host, port } => {
+                let addresses = self.addresses.lock();
+                let found = addresses.get(&(host.clone(), *port));
+                found.into_iter().flatten().copied().map(Place::Tcp).collect()
+            }
+        }
+    }
+
+    /// The backend of a node at a place; `None` for the path of a Unix socket that no socket can have.
+    fn backend(&self, node: &config::Node, place: Place) -> Option<Backend> {
+        let addr = match &place {
+            Place::Tcp(address) => AnyAddr::Inet(*address),
+            Place::Unix(path) => AnyAddr::Unix(UnixAddr::from_pathname(path).ok()?),
+        };
+        let member = Member {
+            name: node.name.clone(),
+            weight: node.weight,
+            tier: node.tier,
+            node: self.registry.node(&self.name, place),
+        };
+        let mut ext = Extensions::new();
+        ext.insert(Arc::new(member));
+        Some(Backend { addr, weight: usize::from(node.weight.get()), ext })
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.name)
+            .field("members", &self.members)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+//! Round robin as Pingora's `BackendSelection`.
+//!
+//! Pingora's own sends bursts to heavy nodes (A A B), and its walk past a dead node moves the counter that all requests
+//! share, so that the dead node's neighbour gets more than its part. Ours is smooth and exact.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pingora_load_balancing::Backend;
+use pingora_load_balancing::selection::{BackendIter, BackendSelection};
+
+use crate::clock;
+use crate::upstream::{Lineup, Member, Offers};
+
+/// Nodes in turn, smoothly by weight, in the order of resort.
+pub struct RoundRobin {
+    lineup: Lineup,
+    /// The backend of each member of `lineup`, by its number.
+    backends: Box<[Backend]>,
+}
+
+/// The nodes in the order in which one request tries them.
+pub struct Turns {
+    selector: Arc<RoundRobin>,
+    offers: Offers,
+    now: u64,
+}
+
+/// The member whose backend this is.
+pub(super) fn member(backend: &Backend) -> Option<&Arc<Member>> {
+    backend.ext.get::<Arc<Member>>()
+}
+
+impl BackendSelection for RoundRobin {
+    type Iter = Turns;
+    type Config = ();
+
+    fn build(backends: &BTreeSet<Backend>) -> Self {
+        let (backends, members): (Vec<_>, Vec<_>) = backends
+            .iter()
+            .filter_map(|backend| Some((backend.clone(), Arc::clone(member(backend)?))))
+            .unzip();
+        Self { lineup: Lineup::new(members), backends: backends.into_boxed_slice() }
+    }
+
+    fn iter(self: &Arc<Self>, _key: &[u8]) -> Self::Iter {
+        Turns { selector: Arc::clone(self), offers: Offers::default(), now: clock::millis() }
+    }
+}
+
+impl BackendIter for Turns {
+    fn next(&mut self) -> Option<&Backend> {
+        let number = self.selector.lineup.offer(&mut self.offers, self.now)?;
+        self.selector.backends.get(number)
+    }
+}

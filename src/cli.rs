@@ -1,0 +1,141 @@
+//! What a person types.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use log::LevelFilter;
+
+use crate::reload::{LoadError, Source};
+use crate::server::{self, ServerError};
+
+/// Where the configuration is looked for when nobody says.
+const FILES: [&str; 2] = ["conf/bookend.yaml", "/etc/bookend/bookend.yaml"];
+
+/// An edge proxy that keeps a site standing when a server falls.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration
+    Run(Run),
+    /// Check a configuration and report every problem in it
+    Check(File),
+}
+
+#[derive(Debug, Args)]
+struct File {
+    /// The configuration file [default: conf/bookend.yaml, then /etc/bookend/bookend.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    file: File,
+    /// Without a file: the address that clients connect to
+    #[arg(long, value_name = "ADDR", requires = "to", conflicts_with = "config")]
+    listen: Option<SocketAddr>,
+    /// Without a file: a node; may be given more than once
+    #[arg(long, value_name = "ADDR", requires = "listen")]
+    to: Vec<String>,
+}
+
+/// Runs the command that was typed and says how the process ends: 0 done, 1 failed, 2 wrong usage or configuration.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Run(run) => serve(run),
+        Command::Check(file) => check(&file),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(if is_configuration(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn serve(run: Run) -> anyhow::Result<()> {
+    start_log();
+    let source = match run.listen {
+        Some(listen) => Source::Text(shortest(listen, &run.to)),
+        None => source(&run.file)?,
+    };
+    Ok(server::run(source)?)
+}
+
+fn check(file: &File) -> anyhow::Result<()> {
+    let source = source(file)?;
+    let config = source.load()?;
+    let nodes: usize = config.pools.values().map(|pool| pool.nodes.len()).sum();
+    say(&format!(
+        "{}: ok ({} listeners, {} routes, {} pools, {nodes} nodes)",
+        source.name(),
+        config.listeners.len(),
+        config.routes.len(),
+        config.pools.len(),
+    ));
+    Ok(())
+}
+
+fn source(file: &File) -> anyhow::Result<Source> {
+    if let Some(path) = &file.config {
+        return Ok(Source::File(path.clone()));
+    }
+    let found = FILES.iter().map(PathBuf::from).find(|path| path.exists());
+    let missing = || format!("there is neither {} nor {}; name a file with -c", FILES[0], FILES[1]);
+    found.map(Source::File).with_context(missing)
+}
+
+/// The configuration of `--listen` and `--to`. Every value is quoted, so that none can be more than a value.
+fn shortest(listen: SocketAddr, nodes: &[String]) -> String {
+    let mut text = format!(
+        "listeners: [{{address: \"{listen}\"}}]\nroutes: [{{pool: nodes}}]\npools:\n  nodes:\n    nodes:\n"
+    );
+    for node in nodes {
+        text.push_str(&format!("      - {{address: '{}'}}\n", node.replace('\'', "''")));
+    }
+    text
+}
+
+/// The process log: ours from `info` up, Pingora's own only when `RUST_LOG` asks for it, since every failure that it
+/// reports is reported by us with what came of it.
+fn start_log() {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(LevelFilter::Info);
+    for module in ["pingora", "pingora_core", "pingora_proxy", "pingora_load_balancing", "pingora_runtime"] {
+        builder.filter_module(module, LevelFilter::Off);
+    }
+    builder.parse_default_env().format_target(false).format_timestamp_millis().init();
+}
+
+fn is_configuration(error: &anyhow::Error) -> bool {
+    let load = error.downcast_ref::<LoadError>().or_else(|| match error.downcast_ref::<ServerError>() {
+        Some(ServerError::Load(load)) => Some(load),
+        _ => None,
+    });
+    match load {
+        Some(load) => matches!(load, LoadError::Problems(_) | LoadError::Read { .. }),
+        None => error.downcast_ref::<ServerError>().is_none(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is where the program speaks to people")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is where the program speaks to people")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("{error:#}");
+}

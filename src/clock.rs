@@ -1,0 +1,25 @@
+//! The only reader of time.
+//!
+//! Logic gets the time as an argument, so that it can be tested with made-up time; this is where the edge takes it from.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The time now, from a clock that never runs backwards.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// A moment as whole milliseconds since the process first looked at the clock, small enough for an atomic.
+///
+/// Always at least 1, so that 0 can stand for "never".
+pub fn millis() -> u64 {
+    static BEGINNING: OnceLock<Instant> = OnceLock::new();
+    let since = BEGINNING.get_or_init(Instant::now).elapsed();
+    to_millis(since).saturating_add(1)
+}
+
+/// A duration in whole milliseconds.
+pub fn to_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

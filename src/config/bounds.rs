@@ -1,0 +1,32 @@
+//! How long and how large the values of a configuration may be.
+//!
+//! A day is the most for anything that is waited for: sums of such durations stay far from every overflow, and whoever
+//! writes more has most likely slipped.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Waiting for something that a time-out ends.
+pub(super) const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
+/// Doing something again and again.
+pub(super) const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=DAY;
+/// A time that may also be none at all.
+pub(super) const DELAY: RangeInclusive<Duration> = Duration::ZERO..=DAY;
+/// Connections.
+pub(super) const CONNECTIONS: RangeInclusive<usize> = 1..=10_000_000;
+/// Worker threads.
+pub(super) const THREADS: RangeInclusive<usize> = 1..=1024;
+/// Bytes of a request's head.
+pub(super) const HEAD: RangeInclusive<u64> = 1024..=1024 * 1024 - 1;
+/// Bytes of a request's body.
+pub(super) const BODY: RangeInclusive<u64> = 1..=1 << 40;
+/// Attempts at one request.
+pub(super) const ATTEMPTS: RangeInclusive<u32> = 1..=100;
+/// Checks in a row that agree.
+pub(super) const CHECKS_IN_A_ROW: RangeInclusive<u32> = 1..=100;
+/// What [`Weight`](crate::model::Weight) can hold.
+pub(super) const WEIGHT: RangeInclusive<u16> = 1..=u16::MAX;
+/// What [`Tier`](crate::model::Tier) can hold.
+pub(super) const TIER: RangeInclusive<u8> = 0..=u8::MAX;

@@ -1,0 +1,173 @@
+//! Where clients connect, and what they may take.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::bounds;
+use super::locate::Place;
+use super::read::{Fault, Fields, Value, fault, shown};
+use crate::model::{AddressError, NodeAddress};
+
+/// One address that clients connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address and port.
+    pub address: SocketAddr,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether nodes also get `Forwarded` (RFC 7239).
+    pub forwarded: bool,
+    /// How long a client may take.
+    pub timeouts: ClientTimeouts,
+    /// How much a client may take.
+    pub limits: ClientLimits,
+}
+
+/// How long a client may take; every one is longer than zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// The whole head of a request, from its first byte (and from accepting the connection).
+    pub head: Duration,
+    /// Between two pieces of a request's body.
+    pub body: Duration,
+    /// Between two pieces of an answer that the client takes.
+    pub write: Duration,
+    /// Idle between two requests.
+    pub keep_alive: Duration,
+}
+
+/// How much a client may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Connections of one client address; `None` is no limit.
+    pub connections_per_client: Option<NonZeroUsize>,
+    /// The head of a request, in bytes.
+    pub head: u64,
+    /// The body of a request, in bytes; `None` is no limit.
+    pub body: Option<u64>,
+}
+
+impl Default for ClientTimeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(75),
+        }
+    }
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self { connections_per_client: NonZeroUsize::new(4096), head: 64 * 1024, body: None }
+    }
+}
+
+/// Reads all listeners; no two may have the same address.
+pub(super) fn read_all(value: Value<'_>) -> Option<Vec<Listener>> {
+    let mut first_at = HashMap::new();
+    let listeners = value.each("a list of listeners", |item| {
+        item.fields("a mapping with the key `address`", |fields| read(fields, &mut first_at))?
+    })?;
+    if value.is_empty_list() {
+        return value.fail(Fault::new("no listener, so nobody could connect").help(EXAMPLE));
+    }
+    Some(listeners)
+}
+
+/// What a list of listeners looks like.
+pub(super) const EXAMPLE: &str = "write at least one, as in `- address: 0.0.0.0:8080`";
+
+fn read(fields: &Fields<'_>, first_at: &mut HashMap<SocketAddr, Place>) -> Option<Listener> {
+    let address = fields.require("address", "add it, as in `address: 0.0.0.0:8080`", |v| {
+        let address = address(v)?;
+        match first_at.get(&address) {
+            Some(first) => v.report(Fault::new("the same address as the listener").first(first.clone())),
+            None => drop(first_at.insert(address, v.place())),
+        }
+        Some(address)
+    });
+    let trusted_proxies =
+        fields.read("trusted_proxies", |v| v.each_or_one("an IP address or network", network));
+    let forwarded = fields.read("forwarded", |v| v.boolean());
+    let timeouts = fields.read("timeouts", read_timeouts);
+    let limits = fields.read("limits", read_limits);
+    Some(Listener {
+        address: address?,
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
+        forwarded: forwarded.unwrap_or_default(),
+        timeouts: timeouts.unwrap_or_default(),
+        limits: limits.unwrap_or_default(),
+    })
+}
+
+fn address(value: Value<'_>) -> Option<SocketAddr> {
+    let text = value.text("an IP address and port like `0.0.0.0:8080`")?;
+    match text.parse::<NodeAddress>() {
+        Ok(NodeAddress::Socket(address)) => Some(address),
+        Ok(NodeAddress::Name { host, port }) => {
+            let fault =
+                Fault::new(format!("`{}` is a name, but a listener needs an IP address", shown(&host)));
+            let ip = if host == "localhost" { "127.0.0.1" } else { "0.0.0.0" };
+            value.fail(fault.help(format!("write `{ip}:{port}`")))
+        }
+        Ok(NodeAddress::Unix(_)) => {
+            let fault = Fault::new("a listener cannot be a Unix socket");
+            value.fail(fault.help("write an IP address and port, as in `127.0.0.1:8080`"))
+        }
+        Err(error @ AddressError::NoHost(_)) => {
+            value.fail(Fault::new(error.to_string()).help(format!("write `0.0.0.0{text}` for every address")))
+        }
+        Err(error) => value.fail(fault(&error)),
+    }
+}
+
+fn network(value: Value<'_>) -> Option<IpNet> {
+    let text = value.text("an IP address or network like `10.0.0.0/8`")?;
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(IpNet::from(ip));
+    }
+    match text.parse::<IpNet>() {
+        Ok(network) if network.addr() == network.network() => Some(network),
+        Ok(network) => {
+            let fault = Fault::new(format!("`{text}` is an address within a network, not a network"));
+            let help = format!(
+                "write `{}` for the network or `{}` for the address",
+                network.trunc(),
+                network.addr()
+            );
+            value.fail(fault.help(help))
+        }
+        Err(_) => {
+            let fault = Fault::new(format!("`{}` is not an IP address or network", shown(text)));
+            value.fail(fault.help("write it as in `10.0.0.1`, `10.0.0.0/8` or `\"fd00::/8\"`"))
+        }
+    }
+}
+
+fn read_timeouts(value: Value<'_>) -> Option<ClientTimeouts> {
+    let default = ClientTimeouts::default();
+    let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
+    value.fields("a mapping of durations", |fields| ClientTimeouts {
+        head: fields.read("head", timeout).unwrap_or(default.head),
+        body: fields.read("body", timeout).unwrap_or(default.body),
+        write: fields.read("write", timeout).unwrap_or(default.write),
+        keep_alive: fields.read("keep_alive", timeout).unwrap_or(default.keep_alive),
+    })
+}
+
+fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
+    let default = ClientLimits::default();
+    value.fields("a mapping of limits", |fields| ClientLimits {
+        connections_per_client: fields
+            .read("connections_per_client", |v| v.or_off(|v| v.whole(bounds::CONNECTIONS)))
+            .map_or(default.connections_per_client, |most| most.and_then(NonZeroUsize::new)),
+        head: fields.read("head", |v| v.size(bounds::HEAD)).unwrap_or(default.head),
+        body: fields.read("body", |v| v.or_off(|v| v.size(bounds::BODY))).unwrap_or(default.body),
+    })
+}

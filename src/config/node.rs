@@ -1,0 +1,91 @@
+//! One server of a pool.
+
+use std::collections::HashMap;
+
+use super::bounds;
+use super::locate::Place;
+use super::read::{Fault, Fields, Value};
+use crate::model::{Name, NodeAddress, Tier, Weight};
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Where it is.
+    pub address: NodeAddress,
+    /// What it is called; its address unless told.
+    pub name: String,
+    /// Its share of the traffic.
+    pub weight: Weight,
+    /// When it gets any.
+    pub tier: Tier,
+}
+
+/// Where the addresses and names of a pool's nodes stand for the first time.
+#[derive(Default)]
+struct Taken {
+    addresses: HashMap<NodeAddress, Place>,
+    names: HashMap<Name, Place>,
+}
+
+/// Reads all nodes of a pool; no two may have the same address or name, and one must serve before all backups.
+pub(super) fn read_all(value: Value<'_>) -> Option<Vec<Node>> {
+    let mut taken = Taken::default();
+    let nodes = value.each("a list of nodes", |item| read(item, &mut taken))?;
+    if value.is_empty_list() {
+        return value.fail(Fault::new("no node, so the pool could never answer").help(EXAMPLE));
+    }
+    if !nodes.is_empty() && nodes.iter().all(|node| node.tier > Tier::default()) {
+        let fault = Fault::new("no node has tier 0, so all are backups of nothing");
+        return value.fail(fault.help("give the nodes that serve tier 0, or leave `tier` out").on_key());
+    }
+    Some(nodes)
+}
+
+/// What a list of nodes looks like.
+const EXAMPLE: &str = "write at least one, as in `- address: 10.0.0.11:8000`";
+
+fn read(item: Value<'_>, taken: &mut Taken) -> Option<Node> {
+    if item.is_mapping() {
+        return item.fields("a node", |fields| read_fields(fields, taken))?;
+    }
+    let address = address(item, taken)?;
+    Some(Node { name: address.to_string(), address, weight: Weight::default(), tier: Tier::default() })
+}
+
+fn read_fields(fields: &Fields<'_>, taken: &mut Taken) -> Option<Node> {
+    let address = fields.require("address", "add it, as in `address: 10.0.0.11:8000`", |v| address(v, taken));
+    let name = fields.read("name", |v| name(v, taken));
+    let weight =
+        fields.read("weight", |v| v.whole(bounds::WEIGHT)).and_then(|w| Weight::try_from(i64::from(w)).ok());
+    let tier = fields.read("tier", |v| v.whole(bounds::TIER)).map(Tier);
+    let address = address?;
+    Some(Node {
+        name: name.map_or_else(|| address.to_string(), |name| name.to_string()),
+        address,
+        weight: weight.unwrap_or_default(),
+        tier: tier.unwrap_or_default(),
+    })
+}
+
+fn address(value: Value<'_>, taken: &mut Taken) -> Option<NodeAddress> {
+    let address: NodeAddress = value.parsed("an address like `10.0.0.11:8000`")?;
+    match taken.addresses.get(&address) {
+        Some(first) => {
+            let fault = Fault::new("the same address as the node").first(first.clone());
+            value.report(
+                fault.help("remove one of them; for a larger share of the traffic give it a `weight`"),
+            );
+        }
+        None => drop(taken.addresses.insert(address.clone(), value.place())),
+    }
+    Some(address)
+}
+
+fn name(value: Value<'_>, taken: &mut Taken) -> Option<Name> {
+    let name: Name = value.parsed("a name like `web-01`")?;
+    match taken.names.get(&name) {
+        Some(first) => value.report(Fault::new("the same name as the node").first(first.clone())),
+        None => drop(taken.names.insert(name.clone(), value.place())),
+    }
+    Some(name)
+}

@@ -1,0 +1,162 @@
+//! A set of nodes, and how they are used.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::read::{Fault, Fields, Value, fault};
+use super::{HealthCheck, Node, bounds, check, node};
+use crate::model::{Name, StatusSet};
+
+/// A set of nodes that can each serve the same requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// The servers; never empty, no address and no name twice.
+    pub nodes: Vec<Node>,
+    /// How nodes are picked.
+    pub balance: Balance,
+    /// How nodes are checked; `None` is not at all.
+    pub health_check: Option<HealthCheck>,
+    /// What is done about a failed attempt.
+    pub retry: Retry,
+    /// How long a node may take.
+    pub timeouts: NodeTimeouts,
+    /// How often the names among the nodes' addresses are looked up again.
+    pub resolve_interval: Duration,
+}
+
+/// How a pool picks nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Each in turn, smoothly by weight.
+    #[default]
+    RoundRobin,
+}
+
+/// What is done about a failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all that may have reached a node, at least 1.
+    pub attempts: u32,
+    /// Whether a request that broke before its last byte was sent goes to another node whatever its method.
+    pub part_sent: bool,
+    /// Statuses by which this site's nodes say that they have not begun the request.
+    pub unprocessed_statuses: StatusSet,
+}
+
+/// How long a node may take; every one is longer than zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeTimeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// From the last byte of the request to the first of the answer.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub between_bytes: Duration,
+    /// Between two pieces of a request that the node takes.
+    pub write: Duration,
+    /// How long an idle connection is kept for the next request.
+    pub idle: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 3, part_sent: true, unprocessed_statuses: StatusSet::default() }
+    }
+}
+
+impl Default for NodeTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            first_byte: Duration::from_secs(60),
+            between_bytes: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            idle: Duration::from_secs(4),
+        }
+    }
+}
+
+/// How often names are looked up unless told.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The pools that could be read, and the names of all.
+#[derive(Default)]
+pub(super) struct Pools {
+    pub(super) good: BTreeMap<Name, Pool>,
+    pub(super) names: Vec<String>,
+}
+
+/// Reads all pools.
+pub(super) fn read_all(value: Value<'_>) -> Option<Pools> {
+    let named = value.named("a mapping of pools by name", |name, pool| {
+        let is_name = name.parse::<Name>();
+        if let Err(error) = &is_name {
+            pool.report(fault(error).on_key());
+        }
+        let pool = pool.fields("a mapping with the key `nodes`", read);
+        Some((name.to_owned(), is_name.ok().zip(pool.flatten())))
+    })?;
+    if value.is_empty_mapping() {
+        return value.fail(Fault::new("no pool, so no request could be served").help(EXAMPLE));
+    }
+    let names = named.iter().map(|(name, _)| name.clone()).collect();
+    Some(Pools { good: named.into_iter().filter_map(|(_, pool)| pool).collect(), names })
+}
+
+/// What a mapping of pools looks like.
+pub(super) const EXAMPLE: &str = "\
+write at least one, as in
+web:
+  nodes:
+    - address: 10.0.0.11:8000";
+
+fn read(fields: &Fields<'_>) -> Option<Pool> {
+    let nodes =
+        fields.require("nodes", "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`", node::read_all);
+    let balance =
+        fields.read("balance", |v| v.one_of("a way to balance", &[("round_robin", Balance::RoundRobin)]));
+    let health_check = fields.read("health_check", check::read);
+    let retry = fields.read("retry", |v| read_retry(v, &Retry::default()));
+    let timeouts = fields.read("timeouts", |v| read_timeouts(v, &NodeTimeouts::default()));
+    let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
+    Some(Pool {
+        nodes: nodes?,
+        balance: balance.unwrap_or_default(),
+        health_check: health_check.unwrap_or_else(|| Some(HealthCheck::default())),
+        retry: retry.unwrap_or_default(),
+        timeouts: timeouts.unwrap_or_default(),
+        resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
+    })
+}
+
+/// Reads retry rules; what is not told is as in `base`.
+pub(super) fn read_retry(value: Value<'_>, base: &Retry) -> Option<Retry> {
+    value.fields("a mapping of retry rules", |fields| Retry {
+        attempts: fields.read("attempts", |v| v.whole(bounds::ATTEMPTS)).unwrap_or(base.attempts),
+        part_sent: fields.read("part_sent", |v| v.boolean()).unwrap_or(base.part_sent),
+        unprocessed_statuses: fields
+            .read("unprocessed_statuses", unprocessed_statuses)
+            .unwrap_or_else(|| base.unprocessed_statuses.clone()),
+    })
+}
+
+fn unprocessed_statuses(value: Value<'_>) -> Option<StatusSet> {
+    let statuses = value.statuses()?;
+    if statuses.is_within(&(500..=599)) {
+        return Some(statuses);
+    }
+    let fault = Fault::new("only a status from 500 to 599 can say that a request was not processed");
+    value.fail(fault.help("list those that your servers send before they begin a request, as in `[503]`"))
+}
+
+/// Reads time-outs; what is not told is as in `base`.
+pub(super) fn read_timeouts(value: Value<'_>, base: &NodeTimeouts) -> Option<NodeTimeouts> {
+    let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
+    value.fields("a mapping of durations", |fields| NodeTimeouts {
+        connect: fields.read("connect", timeout).unwrap_or(base.connect),
+        first_byte: fields.read("first_byte", timeout).unwrap_or(base.first_byte),
+        between_bytes: fields.read("between_bytes", timeout).unwrap_or(base.between_bytes),
+        write: fields.read("write", timeout).unwrap_or(base.write),
+        idle: fields.read("idle", timeout).unwrap_or(base.idle),
+    })
+}

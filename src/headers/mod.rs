@@ -1,0 +1,21 @@
+//! What travels with a request: who sent it, what the node is told about it, and what must not go on.
+//!
+//! Everything here is a pure function of headers; whoever holds the message applies the result. Headers come from
+//! hostile clients: nothing is believed that a peer outside `trusted_proxies` wrote, and no work is more than
+//! linear in the size of the head.
+
+mod address;
+mod client;
+mod forwarded;
+mod forwarding;
+mod hop_by_hop;
+mod request_id;
+#[cfg(test)]
+mod tests;
+mod via;
+
+pub use client::{Client, client};
+pub use forwarding::{Arrival, Change, Forwarding, Scheme};
+pub use hop_by_hop::{Passage, hop_by_hop};
+pub use request_id::RequestId;
+pub use via::via;

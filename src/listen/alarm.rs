@@ -1,0 +1,53 @@
+//! A timer for deadlines that mostly move away before they are due.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::clock;
+
+/// A timer is never set further away than this, in milliseconds: it rings for nothing then and is set again.
+const FURTHEST: u64 = 24 * 60 * 60 * 1000;
+
+/// Rings at a deadline that may change at every look.
+///
+/// Setting a timer costs more than all else that a waiting connection does, and nearly every deadline is replaced by a
+/// later one before it is due. So the timer is left where it stands as long as it rings early enough, and set again when
+/// it has rung for nothing: about once in the length of a time-out, however many requests pass.
+#[derive(Debug, Default)]
+pub(super) struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When `sleep` rings, in milliseconds of the clock.
+    rings_at: u64,
+}
+
+impl Alarm {
+    /// Ready when `deadline` (milliseconds of the clock) has come; else the task is woken in time.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: u64) -> Poll<()> {
+        loop {
+            let now = clock::millis();
+            if now >= deadline {
+                return Poll::Ready(());
+            }
+            match &mut self.sleep {
+                Some(sleep) if self.rings_at <= deadline => match sleep.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => self.set(deadline, now),
+                },
+                _ => self.set(deadline, now),
+            }
+        }
+    }
+
+    fn set(&mut self, deadline: u64, now: u64) {
+        let wait = deadline.saturating_sub(now).min(FURTHEST);
+        let at = Instant::now() + Duration::from_millis(wait);
+        self.rings_at = now.saturating_add(wait);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Binding addresses.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
+const BACKLOG: i32 = 65_535;
+
+/// Binds `address` `count` times, so that the kernel spreads its connections over as many accept loops.
+///
+/// Sockets that share an address (`SO_REUSEPORT`) would share it with another process just as well, and a second bookend
+/// that was started by mistake would silently take half of the connections. So the address is bound alone first, which
+/// fails if anybody has it.
+pub(super) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    socket(address)?.bind(&address.into())?;
+    (0..count.max(1))
+        .map(|_| {
+            let socket = socket(address)?;
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(socket.into())
+        })
+        .collect()
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a process before us may still be on their way out.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` next to `0.0.0.0` are two listeners.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,178 @@
+//! What is known of a client's connection, by the stream below Pingora and by the phases above it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::clock;
+use crate::config;
+
+/// What a connection waits for, and so whose time is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Waiting {
+    /// The client, to begin its next request.
+    Request,
+    /// The client, to finish the head of a request.
+    Head,
+    /// The client, to go on with the body of a request.
+    Body,
+    /// A node, to begin or go on with its answer.
+    Node,
+    /// Nobody: the connection was upgraded, or its answer has no end to wait for.
+    Nothing,
+}
+
+/// Whose time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Late {
+    /// The client did not go on with the body of its request.
+    Client = 1,
+    /// The node did not begin or go on with its answer.
+    Node = 2,
+}
+
+/// A client's connection.
+///
+/// Shared between the stream, which keeps the time, and the proxy, which knows what the connection waits for.
+#[derive(Debug)]
+pub struct Connection {
+    client: SocketAddr,
+    local: SocketAddr,
+    listener: Arc<ArcSwap<config::Listener>>,
+    waiting: AtomicU8,
+    /// When the wait began or last made progress, in milliseconds of the clock.
+    since: AtomicU64,
+    /// How long it may go on without progress, in milliseconds.
+    limit: AtomicU64,
+    /// Bytes read while waiting for a head.
+    head_bytes: AtomicU64,
+    /// Whose time ran out; the phases above see an error on this stream and ask here.
+    late: AtomicU8,
+}
+
+impl Connection {
+    pub(super) fn new(
+        client: SocketAddr,
+        local: SocketAddr,
+        listener: Arc<ArcSwap<config::Listener>>,
+    ) -> Self {
+        let connection = Self {
+            client,
+            local,
+            listener,
+            waiting: AtomicU8::new(0),
+            since: AtomicU64::new(0),
+            limit: AtomicU64::new(0),
+            head_bytes: AtomicU64::new(0),
+            late: AtomicU8::new(0),
+        };
+        // A client that connects has its first head's time to begin and to finish it.
+        let head = connection.listener().timeouts.head;
+        connection.begin(Waiting::Head, head);
+        connection
+    }
+
+    /// The address the client connected from.
+    pub fn client(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// The address the client connected to.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The settings of its listener, as they are now.
+    pub fn listener(&self) -> Guard<Arc<config::Listener>> {
+        self.listener.load()
+    }
+
+    /// Bytes that were read for the last head and whatever came along with it.
+    pub fn head_bytes(&self) -> u64 {
+        self.head_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The head is there; the rest of the request may follow.
+    pub fn await_body(&self) {
+        let limit = self.listener().timeouts.body;
+        self.begin(Waiting::Body, limit);
+    }
+
+    /// The request is complete, or its answer goes on: the node has `limit` for its next byte.
+    pub fn await_node(&self, limit: Duration) {
+        self.begin(Waiting::Node, limit);
+    }
+
+    /// Nobody's time is running any more.
+    pub fn await_nothing(&self) {
+        self.begin(Waiting::Nothing, Duration::MAX);
+    }
+
+    /// The answer is complete; the client may begin its next request.
+    pub fn await_request(&self) {
+        self.head_bytes.store(0, Ordering::Relaxed);
+        let limit = self.listener().timeouts.keep_alive;
+        self.begin(Waiting::Request, limit);
+    }
+
+    /// Whose time ran out since this was last asked, if anyone's did.
+    pub fn take_late(&self) -> Option<Late> {
+        match self.late.swap(0, Ordering::Relaxed) {
+            0 => None,
+            1 => Some(Late::Client),
+            _ => Some(Late::Node),
+        }
+    }
+
+    /// What the connection waits for.
+    pub fn waiting(&self) -> Waiting {
+        match self.waiting.load(Ordering::Relaxed) {
+            0 => Waiting::Request,
+            1 => Waiting::Head,
+            2 => Waiting::Body,
+            3 => Waiting::Node,
+            _ => Waiting::Nothing,
+        }
+    }
+
+    pub(super) fn read_some(&self, bytes: usize) {
+        match self.waiting() {
+            Waiting::Request => {
+                let limit = self.listener().timeouts.head;
+                self.begin(Waiting::Head, limit);
+                self.count_head(bytes);
+            }
+            Waiting::Head => self.count_head(bytes),
+            Waiting::Body | Waiting::Node | Waiting::Nothing => self.progressed(),
+        }
+    }
+
+    /// Something moved: whoever is waited for has all of its time again.
+    pub fn progressed(&self) {
+        self.since.store(clock::millis(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_late(&self, late: Late) {
+        self.late.store(late as u8, Ordering::Relaxed);
+    }
+
+    /// When the wait ends, in milliseconds of the clock.
+    pub(super) fn deadline(&self) -> u64 {
+        self.since.load(Ordering::Relaxed).saturating_add(self.limit.load(Ordering::Relaxed))
+    }
+
+    fn count_head(&self, bytes: usize) {
+        self.head_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn begin(&self, waiting: Waiting, limit: Duration) {
+        self.progressed();
+        self.limit.store(clock::to_millis(limit), Ordering::Relaxed);
+        self.waiting.store(waiting as u8, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,173 @@
+//! How many connections there may be, in all and for one client.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// The connections that are open, and how many may be.
+#[derive(Debug)]
+pub struct Limits {
+    most: AtomicUsize,
+    open: AtomicUsize,
+    by_client: Mutex<HashMap<IpAddr, usize>>,
+    emptied: Notify,
+}
+
+/// A place for one connection; freed on drop.
+#[derive(Debug)]
+pub struct Seat {
+    limits: Arc<Limits>,
+    client: Option<IpAddr>,
+}
+
+/// Why a connection gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// There are as many connections as the process may have.
+    InAll,
+    /// This client has as many as one may have.
+    ForClient,
+}
+
+impl Limits {
+    /// Room for `most` connections in all.
+    pub fn new(most: NonZeroUsize) -> Self {
+        Self {
+            most: AtomicUsize::new(most.get()),
+            open: AtomicUsize::new(0),
+            by_client: Mutex::default(),
+            emptied: Notify::new(),
+        }
+    }
+
+    /// Changes how many connections there may be in all; those that are open stay.
+    pub fn allow(&self, most: NonZeroUsize) {
+        self.most.store(most.get(), Ordering::Relaxed);
+    }
+
+    /// Connections that are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Returns once no connection is open.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.open() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// A place for a connection of `client`, which may have `most_for_client`; `None` counts it in all only.
+    ///
+    /// IPv6 clients are counted by their /64, which is what one of them is given (RFC 6177).
+    pub fn seat(
+        self: &Arc<Self>,
+        client: IpAddr,
+        most_for_client: Option<NonZeroUsize>,
+    ) -> Result<Seat, Full> {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
+            self.leave();
+            return Err(Full::InAll);
+        }
+        let Some(most) = most_for_client else {
+            return Ok(Seat { limits: Arc::clone(self), client: None });
+        };
+        let client = one_client(client);
+        let mut by_client = self.by_client.lock();
+        let count = by_client.entry(client).or_default();
+        if *count >= most.get() {
+            drop(by_client);
+            self.leave();
+            return Err(Full::ForClient);
+        }
+        *count += 1;
+        Ok(Seat { limits: Arc::clone(self), client: Some(client) })
+    }
+
+    fn leave(&self) {
+        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(client) = self.client {
+            let mut by_client = self.limits.by_client.lock();
+            if let Some(count) = by_client.get_mut(&client) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    by_client.remove(&client);
+                }
+            }
+        }
+        self.limits.leave();
+    }
+}
+
+fn one_client(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(count: usize) -> NonZeroUsize {
+        NonZeroUsize::new(count).expect("not zero")
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_seat_is_free_again_once_it_is_left() {
+        let limits = Arc::new(Limits::new(count(1)));
+        let seat = limits.seat(address("10.0.0.1"), None).expect("room");
+        assert_eq!(limits.seat(address("10.0.0.2"), None).err(), Some(Full::InAll));
+        drop(seat);
+        assert!(limits.seat(address("10.0.0.2"), None).is_ok());
+        assert_eq!(limits.open(), 0);
+    }
+
+    #[test]
+    fn one_client_leaves_room_for_the_others() {
+        let limits = Arc::new(Limits::new(count(9)));
+        let _seat = limits.seat(address("10.0.0.1"), Some(count(1))).expect("room");
+        assert_eq!(limits.seat(address("10.0.0.1"), Some(count(1))).err(), Some(Full::ForClient));
+        assert!(limits.seat(address("10.0.0.2"), Some(count(1))).is_ok());
+        assert_eq!(limits.open(), 1);
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_client() {
+        let limits = Arc::new(Limits::new(count(9)));
+        let _seat = limits.seat(address("2001:db8::1"), Some(count(1))).expect("room");
+        assert_eq!(limits.seat(address("2001:db8::2"), Some(count(1))).err(), Some(Full::ForClient));
+        assert!(limits.seat(address("2001:db8:0:1::1"), Some(count(1))).is_ok());
+    }
+
+    #[test]
+    fn clients_that_left_are_forgotten() {
+        let limits = Arc::new(Limits::new(count(9)));
+        drop(limits.seat(address("10.0.0.1"), Some(count(1))));
+        assert!(limits.by_client.lock().is_empty());
+    }
+}

@@ -1,0 +1,21 @@
+//! The front door: where clients connect.
+//!
+//! The accept loop is ours and hands each connection to Pingora as a stream of our own, because what the edge needs is
+//! decided on the connection: listeners that come and go with a reload, a deadline for the whole head of a request,
+//! limits on connections, and one timer for all the waiting that a connection does.
+
+mod accept;
+mod alarm;
+mod bind;
+mod connection;
+mod door;
+mod limits;
+mod linger;
+mod refusal;
+mod shard;
+mod stream;
+
+pub use connection::{Connection, Late, Waiting};
+pub use door::{BindError, FrontDoor, Prepared};
+pub use limits::Limits;
+pub use shard::{Serve, Shard};

@@ -1,0 +1,264 @@
+//! The client's side of a connection, as Pingora reads and writes it.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use pingora::http::ResponseHeader;
+use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::alarm::Alarm;
+use super::connection::{Connection, Late, Waiting};
+use super::limits::Seat;
+use super::{linger, refusal};
+use crate::clock;
+
+/// Answers up to this size leave in one system call, head and body together.
+const WRITE_BUFFER: usize = 16 * 1024;
+
+/// A client's connection with the deadlines, limits and the write buffer that Pingora has not.
+///
+/// Pingora asks to read whenever it waits, for the client or for a node, so this is where all time runs out.
+#[derive(Debug)]
+pub(super) struct ClientStream {
+    /// Taken only on drop.
+    tcp: Option<TcpStream>,
+    connection: Arc<Connection>,
+    alarm: Alarm,
+    /// Written by Pingora, not yet by us.
+    unwritten: Vec<u8>,
+    /// Since when the client takes nothing, in milliseconds of the clock.
+    stalled_since: Option<u64>,
+    /// An answer of ours stands for the one that Pingora would have given; what it still writes is dropped.
+    is_refused: bool,
+    seat: Option<Seat>,
+    socket_digest: Arc<SocketDigest>,
+    proxy_digest: Option<Arc<ProxyDigest>>,
+}
+
+impl ClientStream {
+    pub(super) fn new(tcp: TcpStream, connection: Arc<Connection>, seat: Seat) -> Self {
+        let socket_digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+        // Both cells are new and empty.
+        let _ = socket_digest.peer_addr.set(Some(AnyAddr::Inet(connection.client())));
+        let _ = socket_digest.local_addr.set(Some(AnyAddr::Inet(connection.local())));
+        // The proxy's phases find the connection here; the head is what the type asks for and nobody reads.
+        let proxy_digest = ResponseHeader::build(StatusCode::OK, Some(0)).ok().map(|head| {
+            let connection: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&connection));
+            Arc::new(ProxyDigest::new(Box::new(head), Some(connection)))
+        });
+        Self {
+            tcp: Some(tcp),
+            connection,
+            alarm: Alarm::default(),
+            unwritten: Vec::new(),
+            stalled_since: None,
+            is_refused: false,
+            seat: Some(seat),
+            socket_digest: Arc::new(socket_digest),
+            proxy_digest,
+        }
+    }
+
+    /// Reads, or only looks whether the client has left while a node is waited for: what the client sends by then is its
+    /// next request.
+    fn poll_tcp(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(tcp) = &mut self.tcp else { return Poll::Ready(Ok(())) };
+        if self.connection.waiting() != Waiting::Node {
+            let before = buf.filled().len();
+            ready!(Pin::new(tcp).poll_read(cx, buf))?;
+            self.connection.read_some(buf.filled().len() - before);
+            return Poll::Ready(Ok(()));
+        }
+        let mut byte = [0];
+        match ready!(tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? {
+            0 => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// What happens when whoever is waited for has had its time.
+    fn expire(&mut self) -> io::Result<()> {
+        match self.connection.waiting() {
+            // Pingora takes the end of the stream as the client's leaving.
+            Waiting::Request | Waiting::Nothing => Ok(()),
+            Waiting::Head if self.connection.head_bytes() == 0 => Ok(()),
+            Waiting::Head => {
+                self.refuse(StatusCode::REQUEST_TIMEOUT);
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the head of the request took too long"))
+            }
+            Waiting::Body => {
+                self.connection.is_late(Late::Client);
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the body of the request took too long"))
+            }
+            Waiting::Node => {
+                self.connection.is_late(Late::Node);
+                // The next attempt, or the answer that says so, gets time of its own.
+                self.connection.progressed();
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the node took too long"))
+            }
+        }
+    }
+
+    /// Puts an answer of ours in the place of the one that Pingora would give.
+    fn refuse(&mut self, status: StatusCode) {
+        if !self.is_refused {
+            self.is_refused = true;
+            self.unwritten = refusal::bytes(status);
+        }
+    }
+
+    fn poll_unwritten(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unwritten.is_empty() {
+            let Some(tcp) = &mut self.tcp else { break };
+            let written = Pin::new(tcp).poll_write(cx, &self.unwritten);
+            let count = ready!(self.watch_stall(cx, written))?;
+            self.unwritten.drain(..count);
+        }
+        if self.unwritten.capacity() > WRITE_BUFFER / 4 {
+            self.unwritten = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Lets a write wait for the client no longer than it may.
+    fn watch_stall(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(written) => {
+                if self.stalled_since.take().is_some() {
+                    // The node could not be read meanwhile; its time begins again.
+                    self.connection.progressed();
+                }
+                Poll::Ready(written)
+            }
+            Poll::Pending => {
+                let since = *self.stalled_since.get_or_insert_with(clock::millis);
+                let limit = clock::to_millis(self.connection.listener().timeouts.write);
+                ready!(self.alarm.poll(cx, since.saturating_add(limit)));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no data")))
+            }
+        }
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        // Pingora waits: what it has written so far must not wait with it.
+        if let Poll::Ready(Err(why)) = this.poll_unwritten(cx) {
+            return Poll::Ready(Err(why));
+        }
+        let limit = this.connection.listener().limits.head;
+        if this.connection.waiting() == Waiting::Head && this.connection.head_bytes() > limit {
+            this.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            let _ = this.poll_unwritten(cx);
+            return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
+        }
+        if let Poll::Ready(read) = this.poll_tcp(cx, buf) {
+            return Poll::Ready(read);
+        }
+        ready!(this.alarm.poll(cx, this.connection.deadline()));
+        let expired = this.expire();
+        let _ = this.poll_unwritten(cx);
+        Poll::Ready(expired)
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.connection.waiting() == Waiting::Head {
+            // No request has been read, so this is Pingora's answer to one that cannot be.
+            this.refuse(refusal::status_of(data));
+        }
+        if this.is_refused {
+            return Poll::Ready(Ok(data.len()));
+        }
+        if this.unwritten.len() + data.len() > WRITE_BUFFER {
+            ready!(this.poll_unwritten(cx))?;
+        }
+        if data.len() > WRITE_BUFFER {
+            let Some(tcp) = &mut this.tcp else { return Poll::Ready(Ok(data.len())) };
+            let written = Pin::new(tcp).poll_write(cx, data);
+            return this.watch_stall(cx, written);
+        }
+        this.unwritten.extend_from_slice(data);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_unwritten(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_unwritten(cx))?;
+        match &mut this.tcp {
+            Some(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        let Some(tcp) = self.tcp.take() else { return };
+        // Pingora drops a stream on errors without a flush.
+        let _ = tcp.try_write(&self.unwritten);
+        if self.is_refused || self.connection.waiting() == Waiting::Body {
+            linger::close(tcp, self.seat.take());
+        }
+    }
+}
+
+#[async_trait]
+impl Shutdown for ClientStream {
+    async fn shutdown(&mut self) {
+        // The client may be gone already, which is what this asks for.
+        let _ = AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl UniqueID for ClientStream {
+    fn id(&self) -> UniqueIDType {
+        self.tcp.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+}
+
+impl GetTimingDigest for ClientStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for ClientStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.proxy_digest.clone()
+    }
+}
+
+impl GetSocketDigest for ClientStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.socket_digest))
+    }
+}
+
+impl Ssl for ClientStream {}
+
+impl Peek for ClientStream {}

@@ -1,0 +1,169 @@
+//! Checking a pool's nodes with Pingora's health checks.
+
+use std::collections::HashMap;
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::ErrorType;
+use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
+use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
+use pingora_load_balancing::{Backend, Extensions};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::balance::Pool;
+use crate::clock;
+use crate::config::{self, CheckKind};
+use crate::model::StatusSet;
+use crate::observe::Observer;
+use crate::upstream::{Member, Place, Thresholds};
+
+/// The first check of a node comes within this time: a node that is down from the start is soon known to be.
+const FIRST_WITHIN: Duration = Duration::from_secs(1);
+
+type Check = Box<dyn HealthCheck + Send + Sync>;
+
+/// Checks the nodes of `pool`, and those that join it, until dropped.
+pub(super) async fn run(pool: Arc<Pool>, observer: Arc<Observer>) {
+    let mut changes = pool.watch();
+    let mut tasks = JoinSet::new();
+    let mut running: HashMap<Place, AbortHandle> = HashMap::new();
+    loop {
+        let members = pool.members();
+        running.retain(|place, task| {
+            let stays = members.iter().any(|member| member.node.place() == place);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for member in members.iter() {
+            let place = member.node.place();
+            if running.contains_key(place) {
+                continue;
+            }
+            if let Some(watcher) = Watcher::new(&pool, member, &observer) {
+                running.insert(place.clone(), tasks.spawn(watcher.run()));
+            }
+        }
+        while tasks.try_join_next().is_some() {}
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Watches one node.
+struct Watcher {
+    pool: Arc<Pool>,
+    member: Arc<Member>,
+    observer: Arc<Observer>,
+    settings: config::HealthCheck,
+    check: Check,
+    target: Backend,
+}
+
+impl Watcher {
+    /// A watcher for `member`; `None` where the pool is not checked.
+    fn new(pool: &Arc<Pool>, member: &Arc<Member>, observer: &Arc<Observer>) -> Option<Self> {
+        let Some(settings) = pool.settings().health_check.clone() else {
+            if let Some(transition) = member.node.unchecked() {
+                observer.node(pool.name(), &member.name, transition, &"no longer checked");
+            }
+            return None;
+        };
+        let place = member.node.place();
+        let addr = match place {
+            Place::Tcp(address) => AnyAddr::Inet(*address),
+            Place::Unix(path) => AnyAddr::Unix(UnixAddr::from_pathname(path).ok()?),
+        };
+        Some(Self {
+            pool: Arc::clone(pool),
+            member: Arc::clone(member),
+            observer: Arc::clone(observer),
+            check: check(&settings, place)?,
+            settings,
+            target: Backend { addr, weight: 1, ext: Extensions::new() },
+        })
+    }
+
+    async fn run(self) {
+        let interval = self.settings.interval;
+        tokio::time::sleep(interval.min(FIRST_WITHIN).mul_f64(fastrand::f64())).await;
+        loop {
+            let began = clock::now();
+            self.check().await;
+            // A little unrest keeps checks that began together from staying together.
+            let next = interval.mul_f64(0.95 + 0.1 * fastrand::f64());
+            tokio::time::sleep(next.saturating_sub(clock::now().saturating_duration_since(began))).await;
+        }
+    }
+
+    async fn check(&self) {
+        let outcome = tokio::time::timeout(self.settings.timeout, self.check.check(&self.target)).await;
+        let why = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(why)) => Some(reason(&why)),
+            Err(_) => Some(format!("no answer within {:?}", self.settings.timeout)),
+        };
+        let thresholds = Thresholds { fall: self.settings.fall, rise: self.settings.rise };
+        if let Some(transition) = self.member.node.checked(why.is_none(), thresholds) {
+            let why = why.as_deref().unwrap_or("checks pass");
+            self.observer.node(self.pool.name(), &self.member.name, transition, &why);
+        }
+    }
+}
+
+/// What went wrong, without the settings of the connection that Pingora tells as well.
+fn reason(error: &pingora::Error) -> String {
+    match error.etype() {
+        ErrorType::HTTPStatus(status) => format!("answered {status}"),
+        ErrorType::ConnectTimedout | ErrorType::ReadTimedout => "no answer in time".to_owned(),
+        _ => error.root_cause().to_string().trim().to_owned(),
+    }
+}
+
+fn check(settings: &config::HealthCheck, place: &Place) -> Option<Check> {
+    match &settings.kind {
+        CheckKind::Tcp => {
+            let mut check = TcpHealthCheck::new();
+            check.peer_template.options.connection_timeout = Some(settings.timeout);
+            Some(check)
+        }
+        CheckKind::Http { path, host, status } => {
+            http_check(settings.timeout, place, path, host.as_deref(), status)
+        }
+    }
+}
+
+/// `None` only for a path or host that no request can have, which the configuration does not let through.
+fn http_check(
+    timeout: Duration,
+    place: &Place,
+    path: &str,
+    host: Option<&str>,
+    status: &StatusSet,
+) -> Option<Check> {
+    let address = match place {
+        Place::Tcp(address) => address.to_string(),
+        Place::Unix(_) => "localhost".to_owned(),
+    };
+    let host = host.unwrap_or(&address);
+    let mut request = pingora::http::RequestHeader::build("GET", path.as_bytes(), Some(3)).ok()?;
+    request.insert_header("Host", host).ok()?;
+    request.insert_header("User-Agent", concat!("bookend/", env!("CARGO_PKG_VERSION"))).ok()?;
+    request.insert_header("Connection", "close").ok()?;
+    let mut check = HttpHealthCheck::new("localhost", false);
+    check.req = request;
+    check.peer_template.options.connection_timeout = Some(timeout);
+    check.peer_template.options.read_timeout = Some(timeout);
+    let expected = status.clone();
+    check.validator = Some(Box::new(move |head| {
+        let status = head.status.as_u16();
+        if expected.contains(status) {
+            return Ok(());
+        }
+        pingora::Error::e_explain(ErrorType::HTTPStatus(status), "not a status that the check expects")
+    }));
+    Some(Box::new(check))
+}

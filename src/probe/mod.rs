@@ -1,0 +1,76 @@
+//! Background work: checking nodes, and looking up their names.
+//!
+//! Pingora's own check loop asks all nodes of a pool at one instant and waits for the slowest; here each node has its own
+//! rhythm, spread over the interval, so that a thousand checks are no burst and a node that hangs delays no other.
+
+mod check;
+mod resolve;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::balance::Pool;
+use crate::generation::Generation;
+use crate::model::Name;
+use crate::observe::Observer;
+
+/// Keeps the background work of the generation in force going, and no other.
+#[derive(Debug)]
+pub struct Probes {
+    observer: Arc<Observer>,
+    running: HashMap<Name, Work>,
+}
+
+/// The work for one pool; it ends on drop.
+#[derive(Debug)]
+struct Work {
+    pool: Arc<Pool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Probes {
+    /// No work yet.
+    pub fn new(observer: Arc<Observer>) -> Self {
+        Self { observer, running: HashMap::new() }
+    }
+
+    /// Looks up the names of `generation` that have no address yet, for as long as that may keep a start or a reload
+    /// waiting. A name that is not found by then is looked up again in the background.
+    pub async fn resolve_first(&self, generation: &Generation) {
+        let mut lookups = JoinSet::new();
+        for pool in generation.pools() {
+            lookups.spawn(resolve::first(Arc::clone(pool), Arc::clone(&self.observer)));
+        }
+        while lookups.join_next().await.is_some() {}
+    }
+
+    /// Takes up the work for the pools of `generation` and ends that for all others.
+    pub fn follow(&mut self, generation: &Generation) {
+        let mut running = std::mem::take(&mut self.running);
+        for pool in generation.pools() {
+            let same = running.remove(pool.name()).filter(|work| Arc::ptr_eq(&work.pool, pool));
+            let work = same.unwrap_or_else(|| Work::begin(pool, &self.observer));
+            self.running.insert(pool.name().clone(), work);
+        }
+    }
+}
+
+impl Work {
+    fn begin(pool: &Arc<Pool>, observer: &Arc<Observer>) -> Self {
+        let mut tasks = vec![tokio::spawn(check::run(Arc::clone(pool), Arc::clone(observer)))];
+        if pool.hosts().next().is_some() {
+            tasks.push(tokio::spawn(resolve::run(Arc::clone(pool), Arc::clone(observer))));
+        }
+        Self { pool: Arc::clone(pool), tasks }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

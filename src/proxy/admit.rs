@@ -1,0 +1,74 @@
+//! Whether a request may go on, and where it goes.
+
+use std::sync::Arc;
+
+use http::header;
+use pingora_proxy::Session;
+
+use super::context::{Admitted, Asker, Context};
+use super::failure::Cause;
+use crate::answer::Kind;
+use crate::headers::RequestId;
+use crate::listen::Connection;
+use crate::retry;
+use crate::routing;
+
+/// Fills in what is known of a request once its head is there, and refuses what no node has to see.
+pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), Cause> {
+    let connection = connection(session);
+    if let Some(connection) = &connection {
+        connection.await_body();
+    }
+    context.connection = connection;
+    // What the client sends ahead is its next request, not a reason to hang up.
+    session.set_pipelining_enabled(true);
+    let head = session.req_header();
+    context.asker = Some(Asker {
+        id: RequestId::new(&head.headers, fastrand::u128(..)),
+        kind: Kind::preferred(head.headers.get_all(header::ACCEPT)),
+    });
+    check_head(session, context)?;
+    let route = find_route(session, context)?;
+    let head = session.req_header();
+    let request = retry::Request::of(&head.method, &head.headers);
+    context.admitted = Some(Admitted { route, request });
+    check_body(session, context)
+}
+
+/// The connection that the front door hid in the stream.
+fn connection(session: &Session) -> Option<Arc<Connection>> {
+    let digest = session.digest()?.proxy_digest.as_ref()?;
+    digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+/// The front door counts what it reads and stops a head that does not end; here it is known how long the head was.
+fn check_head(session: &Session, context: &Context) -> Result<(), Cause> {
+    let Some(connection) = &context.connection else { return Ok(()) };
+    let limit = connection.listener().limits.head;
+    if connection.head_bytes() <= limit {
+        return Ok(());
+    }
+    let length = session.as_http1().map_or(0, |session| session.get_headers_raw_bytes().len() as u64);
+    if length > limit { Err(Cause::HeadTooLarge) } else { Ok(()) }
+}
+
+fn find_route(session: &Session, context: &Context) -> Result<usize, Cause> {
+    let head = session.req_header();
+    let host = match head.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+    };
+    let request =
+        routing::Request { host, path: head.uri.path(), method: &head.method, headers: &head.headers };
+    context.generation.find(&request).ok_or(Cause::NoRoute)
+}
+
+/// Refuses a body whose length says that it is too large; one that does not say is counted as it comes.
+fn check_body(session: &Session, context: &mut Context) -> Result<(), Cause> {
+    let of_listener = context.connection.as_ref().and_then(|connection| connection.listener().limits.body);
+    context.body.limit = context.route().and_then(|route| route.max_body).or(of_listener);
+    let Some(limit) = context.body.limit else { return Ok(()) };
+    let length = session.req_header().headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
+    if length.is_some_and(|length| length > limit) { Err(Cause::BodyTooLarge) } else { Ok(()) }
+}

@@ -1,0 +1,112 @@
+//! What is known of one request on its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::attempt::Attempts;
+use super::failure::Cause;
+use crate::answer::Kind;
+use crate::generation::{Generation, Route};
+use crate::headers::RequestId;
+use crate::listen::{Connection, Waiting};
+use crate::retry;
+
+/// One request. Each field is made whole by one phase.
+#[derive(Debug)]
+pub struct Context {
+    /// The configuration it began with.
+    pub(super) generation: Arc<Generation>,
+    /// What admitting it found out; `None` for a request that was not admitted.
+    pub(super) admitted: Option<Admitted>,
+    /// The connection it came on.
+    pub(super) connection: Option<Arc<Connection>>,
+    /// Its name and the kind of answer it wants.
+    pub(super) asker: Option<Asker>,
+    /// Its body on the way to the node.
+    pub(super) body: Body,
+    /// Its attempts at nodes.
+    pub(super) attempts: Attempts,
+    /// Why it ended without a node's answer; `None` while all is well.
+    pub(super) cause: Option<Cause>,
+}
+
+/// Who asks, for answers of ours and for the log.
+#[derive(Debug)]
+pub(super) struct Asker {
+    pub(super) id: RequestId,
+    pub(super) kind: Kind,
+}
+
+/// A request that may go to a node.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// The number of its route.
+    pub(super) route: usize,
+    /// What a retry has to know of it.
+    pub(super) request: retry::Request,
+}
+
+/// The body of a request.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// Bytes that came from the client.
+    pub(super) received: u64,
+    /// The most that may come; `None` is no limit.
+    pub(super) limit: Option<u64>,
+    /// Whether this attempt was given all of it.
+    pub(super) is_sent: bool,
+}
+
+impl Context {
+    pub(super) fn new(generation: Arc<Generation>) -> Self {
+        Self {
+            generation,
+            admitted: None,
+            connection: None,
+            asker: None,
+            body: Body::default(),
+            attempts: Attempts::default(),
+            cause: None,
+        }
+    }
+
+    /// The route that took the request.
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.generation.route(self.admitted.as_ref()?.route)
+    }
+
+    /// The request ends because of `cause`. The first cause stays: what follows from it is no news.
+    pub(super) fn end(&mut self, cause: Cause) {
+        self.cause.get_or_insert(cause);
+    }
+
+    /// What the client is told; `None` if it cannot be told anything any more.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        self.cause.as_ref()?.status()
+    }
+
+    /// From now on the node's time is running, `limit` for every piece of its answer.
+    pub(super) fn await_node(&self, limit: Duration) {
+        if let Some(connection) = &self.connection {
+            connection.await_node(limit);
+        }
+    }
+
+    /// A piece of the answer came.
+    pub(super) fn answer_goes_on(&self) {
+        if let Some(connection) = &self.connection
+            && connection.waiting() == Waiting::Node
+        {
+            connection.progressed();
+        }
+    }
+
+    /// The request is over and its client may send the next one.
+    pub(super) fn await_next_request(&self) {
+        if let Some(connection) = &self.connection {
+            connection.await_request();
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What became of an attempt that failed: Pingora's errors in our words, and the one table from cause to status.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::{Error, ErrorSource, ErrorType};
+use pingora_proxy::Session;
+
+use super::context::Context;
+use crate::clock;
+use crate::listen::Late;
+use crate::retry::{Decision, Reach};
+
+/// The longest that a node's `Retry-After` keeps work from it.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
+/// Why a request ended without a node's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// No route takes it.
+    NoRoute,
+    /// Its head is too large.
+    HeadTooLarge,
+    /// Its body is too large.
+    BodyTooLarge,
+    /// Its body did not come in time.
+    BodyTooSlow,
+    /// Its body is not HTTP.
+    BodyInvalid,
+    /// Every node refused it, or there is none.
+    NoNode,
+    /// A node had it and broke, answered nonsense, or was silent, and it may not be repeated.
+    Node(Reach),
+    /// A node answered with this, was asked to be outdone by another, and was not.
+    FirstAnswer(StatusCode),
+    /// The client left.
+    ClientGone,
+    /// Something went wrong in bookend itself.
+    Internal,
+}
+
+impl Cause {
+    /// What the client is told; `None` if it cannot be told anything any more.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::NoRoute => Some(StatusCode::NOT_FOUND),
+            Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BodyTooSlow => Some(StatusCode::REQUEST_TIMEOUT),
+            Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
+            Self::NoNode => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Self::Node(reach) => match reach {
+                Reach::NotSent => Some(StatusCode::SERVICE_UNAVAILABLE),
+                Reach::PartSent | Reach::MaybeSent | Reach::Nonsense => Some(StatusCode::BAD_GATEWAY),
+                Reach::Silent => Some(StatusCode::GATEWAY_TIMEOUT),
+                Reach::Answered(status) => Some(*status),
+                Reach::Truncated => None,
+            },
+            Self::FirstAnswer(status) => Some(*status),
+            Self::ClientGone => None,
+            Self::Internal => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// Whether it is bookend or its nodes that failed the client, not the client itself.
+    pub(super) fn is_failure(&self) -> bool {
+        match self {
+            Self::NoNode | Self::Node(_) | Self::FirstAnswer(_) | Self::Internal => true,
+            Self::NoRoute
+            | Self::HeadTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyInvalid
+            | Self::ClientGone => false,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoute => f.write_str("no route"),
+            Self::HeadTooLarge => f.write_str("head too large"),
+            Self::BodyTooLarge => f.write_str("body too large"),
+            Self::BodyTooSlow => f.write_str("body too slow"),
+            Self::BodyInvalid => f.write_str("body not readable"),
+            Self::NoNode => f.write_str("no node took it"),
+            Self::Node(reach) => write!(f, "{} and not repeatable", reach.as_str()),
+            Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
+            Self::ClientGone => f.write_str("client gone"),
+            Self::Internal => f.write_str("internal error"),
+        }
+    }
+}
+
+/// The error for Pingora when there is no node to try.
+pub(super) fn no_node(context: &mut Context) -> Box<Error> {
+    end_with_nodes(context, Cause::NoNode);
+    Error::new_in(ErrorType::ConnectProxyFailure)
+}
+
+/// The error for Pingora when the body of a request is larger than it may be.
+pub(super) fn body_too_large(context: &mut Context) -> Box<Error> {
+    context.end(Cause::BodyTooLarge);
+    Error::new_down(ErrorType::HTTPStatus(StatusCode::PAYLOAD_TOO_LARGE.as_u16()))
+}
+
+/// No connection: nothing was sent.
+pub(super) fn not_connected(session: &mut Session, error: Box<Error>, context: &mut Context) -> Box<Error> {
+    after(Reach::NotSent, session, error, context)
+}
+
+/// The attempt broke somewhere between its first byte and the last of its answer.
+pub(super) fn broken(session: &mut Session, mut error: Box<Error>, context: &mut Context) -> Box<Error> {
+    // Our own, from `judge` or `body_too_large`: it has been decided on.
+    if matches!(error.etype(), ErrorType::HTTPStatus(_)) {
+        return error;
+    }
+    let late = context.connection.as_ref().and_then(|connection| connection.take_late());
+    let reach = match (late, error.esource()) {
+        (Some(Late::Client), _) => {
+            context.end(Cause::BodyTooSlow);
+            None
+        }
+        (Some(Late::Node), _) => Some(if is_answered(session) { Reach::Truncated } else { Reach::Silent }),
+        (None, ErrorSource::Upstream) => Some(reach(session, &error, context)),
+        (None, ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset) => None,
+    };
+    let Some(reach) = reach else {
+        error.set_retry(false);
+        return error;
+    };
+    error.as_up();
+    after(reach, session, error, context)
+}
+
+/// Lets a node's answer pass, or sets it aside for that of another node.
+pub(super) fn judge(
+    session: &Session,
+    answer: &ResponseHeader,
+    context: &mut Context,
+) -> pingora::Result<()> {
+    let status = answer.status;
+    if !status.is_server_error() {
+        return Ok(());
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let_rest(answer, context);
+    }
+    match decide(Reach::Answered(status), session, context) {
+        Decision::Another | Decision::Again => {
+            let mut error = Error::new_up(ErrorType::HTTPStatus(status.as_u16()));
+            error.set_retry(true);
+            Err(error)
+        }
+        Decision::End => Ok(()),
+    }
+}
+
+/// Makes sure that a request that failed has a cause.
+pub(super) fn conclude(error: &Error, context: &mut Context) {
+    let cause = match (error.esource(), error.etype()) {
+        (
+            ErrorSource::Downstream,
+            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
+        ) => Cause::ClientGone,
+        (ErrorSource::Downstream, ErrorType::WriteTimedout | ErrorType::ConnectError) => Cause::ClientGone,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Cause::BodyTooSlow,
+        (ErrorSource::Downstream, _) => Cause::BodyInvalid,
+        (ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset, _) => Cause::Internal,
+    };
+    context.end(cause);
+}
+
+fn after(reach: Reach, session: &Session, mut error: Box<Error>, context: &mut Context) -> Box<Error> {
+    match decide(reach, session, context) {
+        Decision::Another | Decision::Again => error.set_retry(true),
+        Decision::End => {
+            error.set_retry(false);
+            end_with_nodes(context, Cause::Node(reach));
+        }
+    }
+    error
+}
+
+/// After an answer nothing worse may replace it.
+fn end_with_nodes(context: &mut Context, cause: Cause) {
+    let is_cut = cause == Cause::Node(Reach::Truncated);
+    match context.attempts.answered().filter(|_| !is_cut) {
+        Some(status) => context.end(Cause::FirstAnswer(status)),
+        None => context.end(cause),
+    }
+}
+
+fn decide(reach: Reach, session: &Session, context: &mut Context) -> Decision {
+    let Some(admitted) = &context.admitted else { return Decision::End };
+    let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
+    let mut request = admitted.request;
+    // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
+    request.is_replayable = !session.as_ref().retry_buffer_truncated();
+    context.attempts.failed(&route.retry, request, reach, &route.pool)
+}
+
+/// How far an attempt got whose connection to the node failed.
+fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
+    if is_answered(session) {
+        return Reach::Truncated;
+    }
+    match error.etype() {
+        ErrorType::InvalidHTTPHeader => Reach::Nonsense,
+        ErrorType::WriteError | ErrorType::WriteTimedout => Reach::PartSent,
+        _ if context.body.is_sent => Reach::MaybeSent,
+        _ => Reach::PartSent,
+    }
+}
+
+/// Whether the head of a final answer went to the client.
+fn is_answered(session: &Session) -> bool {
+    session
+        .response_written()
+        .is_some_and(|head| !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS)
+}
+
+/// Gives the node the rest that it asked for.
+fn let_rest(answer: &ResponseHeader, context: &Context) {
+    let seconds =
+        answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    if let (Some(seconds), Some(member)) = (seconds, context.attempts.last()) {
+        let rest = Duration::from_secs(seconds).min(LONGEST_REST);
+        member.node.rest(clock::millis() + clock::to_millis(rest));
+    }
+}

@@ -1,0 +1,119 @@
+//! What a node gets to see of a request, and a client of an answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+
+use super::context::Context;
+use super::failure;
+use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
+use crate::listen::Waiting;
+use crate::upstream::Place;
+
+/// Tells the node where the request came from. Hop-by-hop headers are gone by now: Pingora removes them before.
+pub(super) fn request(
+    session: &Session,
+    request: &mut RequestHeader,
+    context: &Context,
+) -> pingora::Result<()> {
+    if let Some(connection) = &context.connection {
+        let listener = connection.listener();
+        let peer = connection.client().ip();
+        let client = headers::client(Some(peer), &request.headers, &listener.trusted_proxies);
+        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let arrival = Arrival {
+            peer: Some(peer),
+            trusted_peer: client.trusted_peer,
+            scheme: Scheme::Http,
+            version: session.req_header().version,
+            host,
+            wants_forwarded: listener.forwarded,
+        };
+        for (name, change) in Forwarding::new(&arrival, &request.headers).into_changes() {
+            match change {
+                Change::Keep => {}
+                Change::Set(value) => request.insert_header(name, value)?,
+                Change::Remove => drop(request.remove_header(name)),
+            }
+        }
+    }
+    if !request.headers.contains_key(header::HOST) {
+        // HTTP/1.0 knows no host; the request leaves as HTTP/1.1, which must name one.
+        let place = context.attempts.last().map(|member| member.node.place());
+        let host = match place {
+            Some(Place::Tcp(address)) => address.to_string(),
+            Some(Place::Unix(_)) | None => "localhost".to_owned(),
+        };
+        request.insert_header(header::HOST, host)?;
+    }
+    match &context.asker {
+        Some(asker) if !asker.id.is_kept() => {
+            request.insert_header(RequestId::HEADER, asker.id.value().clone())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Counts a piece of the body on its way to the node; after the last one the node's time begins.
+pub(super) fn request_body(
+    body: &mut Option<Bytes>,
+    is_end: bool,
+    context: &mut Context,
+) -> pingora::Result<()> {
+    // Pingora would write an empty last piece as a last chunk, and then another.
+    if is_end && body.as_ref().is_some_and(Bytes::is_empty) {
+        *body = None;
+    }
+    if let (Some(piece), Some(limit)) = (body.as_ref(), context.body.limit) {
+        context.body.received += piece.len() as u64;
+        if context.body.received > limit {
+            return Err(failure::body_too_large(context));
+        }
+    }
+    if is_end {
+        context.body.is_sent = true;
+        if let Some(route) = context.route() {
+            context.await_node(route.timeouts.first_byte);
+        }
+    }
+    Ok(())
+}
+
+/// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.
+pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &Context) {
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        if let Some(connection) = &context.connection {
+            connection.await_nothing();
+        }
+        // Both ends of an upgraded connection may be silent for as long as they like.
+        session.set_read_timeout(None);
+        return;
+    }
+    if answer.status.is_informational() {
+        return;
+    }
+    for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
+        answer.remove_header(&name);
+    }
+    let is_waiting_for_node =
+        context.connection.as_ref().is_some_and(|connection| connection.waiting() == Waiting::Node);
+    if let Some(route) = context.route().filter(|_| is_waiting_for_node) {
+        let limit = if is_endless(&answer.headers) { Duration::MAX } else { route.timeouts.between_bytes };
+        context.await_node(limit);
+    }
+    if session.is_process_shutting_down() {
+        session.set_keepalive(None);
+    }
+}
+
+/// Answers that may pause for as long as they like.
+fn is_endless(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes) else {
+        return false;
+    };
+    let begins = |with: &[u8]| kind.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    begins(b"text/event-stream") || begins(b"application/grpc")
+}

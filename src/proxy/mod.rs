@@ -1,0 +1,212 @@
+//! The story of a request, as Pingora tells it.
+//!
+//! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
+//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`respond`]
+//! answers in our own name when there is not.
+
+mod admit;
+mod attempt;
+mod context;
+mod failure;
+mod forward;
+mod respond;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::protocols::Stream;
+use pingora::server::configuration::ServerConf;
+use pingora::upstreams::peer::HttpPeer;
+use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::sync::watch;
+
+use self::context::Context;
+use crate::generation::Current;
+use crate::listen::Serve;
+use crate::observe::Observer;
+
+/// More tries than any request can have; `retry` decides how many it has.
+const TRIES: usize = 1 << 20;
+
+/// The proxy: what happens to requests, under the generation in force.
+#[derive(Debug)]
+pub struct Proxy {
+    current: Arc<Current>,
+    observer: Arc<Observer>,
+}
+
+/// The proxy as Pingora runs it.
+pub struct Service {
+    http: Arc<HttpProxy<Proxy>>,
+}
+
+impl Proxy {
+    /// A proxy for the generation in force.
+    pub fn new(current: Arc<Current>, observer: Arc<Observer>) -> Self {
+        Self { current, observer }
+    }
+
+    /// Puts Pingora around the proxy.
+    ///
+    /// At most `pooled_connections` idle connections to nodes are kept.
+    pub fn into_service(self, pooled_connections: usize) -> Service {
+        let conf = ServerConf {
+            // Pingora multiplies the two; the number is meant for the whole process.
+            threads: 1,
+            upstream_keepalive_pool_size: pooled_connections,
+            max_retries: TRIES,
+            ..ServerConf::default()
+        };
+        Service { http: Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), self)) }
+    }
+}
+
+impl Service {
+    /// Closes idle connections; those with a request finish it and close.
+    pub async fn stop(&self) {
+        self.http.http_cleanup().await;
+    }
+}
+
+#[async_trait]
+impl Serve for Service {
+    async fn serve(&self, stream: Stream, stopping: &watch::Receiver<bool>) {
+        self.http.process_new(stream, stopping).await;
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(self.current.load())
+    }
+
+    /// Nothing is compressed or otherwise changed on the way, so there are no modules to run.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+        match admit::admit(session, context) {
+            Ok(()) => Ok(false),
+            Err(cause) => {
+                context.end(cause);
+                respond::respond(session, context).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        context: &mut Context,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        attempt::wait(context).await;
+        attempt::begin(context).ok_or_else(|| failure::no_node(context))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        forward::request(session, request, context)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        is_end: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        forward::request_body(body, is_end, context)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        failure::judge(session, answer, context)?;
+        forward::answer(session, answer, context);
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _is_end: bool,
+        context: &mut Context,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        context.answer_goes_on();
+        Ok(None)
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut Context,
+        error: Box<pingora::Error>,
+    ) -> Box<pingora::Error> {
+        failure::not_connected(session, error, context)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<pingora::Error>,
+        context: &mut Context,
+        _reused: bool,
+    ) -> Box<pingora::Error> {
+        failure::broken(session, error, context)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &pingora::Error,
+        context: &mut Context,
+    ) -> FailToProxy {
+        failure::conclude(error, context);
+        // The client that cannot be told is gone.
+        let _ = respond::respond(session, context).await;
+        FailToProxy {
+            error_code: context.status().map_or(0, |status| status.as_u16()),
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&pingora::Error>, context: &mut Context) {
+        respond::report(context, &self.observer);
+        if session.as_mut().is_body_done() {
+            context.await_next_request();
+        }
+    }
+
+    /// What is retried is counted and told by us.
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _context: &Context,
+        _error: &pingora::Error,
+        _: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    /// What fails is told by us.
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &pingora::Error) -> bool {
+        true
+    }
+}

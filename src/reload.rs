@@ -1,0 +1,160 @@
+//! From a file to the configuration in force: read, check everything, build, bind, swap.
+//!
+//! Nothing changes until all of it has worked. What was under way goes on under the generation it began with.
+
+use std::error::Error;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::balance::Registry;
+use crate::config::{self, Config, Problems};
+use crate::generation::{BuildError, Current, Generation};
+use crate::listen::{BindError, FrontDoor, Limits};
+use crate::observe::Observer;
+use crate::probe::Probes;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, read anew at every reload.
+    File(PathBuf),
+    /// Text that was put together from the command line.
+    Text(String),
+}
+
+/// Why a configuration did not come into force. The one before it still is.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("reading {file}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// There are problems in it.
+    #[error(transparent)]
+    Problems(#[from] Problems),
+    /// It could not be compiled.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// An address could not be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+impl Source {
+    /// The source as people know it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Text(_) => "command line".to_owned(),
+        }
+    }
+
+    /// Reads and checks the configuration.
+    ///
+    /// Blocks on the file system.
+    pub fn load(&self) -> Result<Config, LoadError> {
+        let bytes = match self {
+            Self::File(path) => read(path).map_err(|source| LoadError::Read { file: self.name(), source })?,
+            Self::Text(text) => text.as_bytes().to_vec(),
+        };
+        Ok(config::parse(&self.name(), &bytes)?)
+    }
+}
+
+/// Reads a file, but no more of it than a configuration can have and one byte, so that `/dev/zero` is merely too long.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(config::LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// An error with its causes.
+fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// Everything that follows the configuration in force.
+pub struct Reloader {
+    source: Source,
+    current: Arc<Current>,
+    registry: Arc<Registry>,
+    door: FrontDoor,
+    probes: Probes,
+    limits: Arc<Limits>,
+    observer: Arc<Observer>,
+}
+
+impl Reloader {
+    /// Opens the listeners of the configuration in force and takes up its background work.
+    pub async fn start(
+        source: Source,
+        current: Arc<Current>,
+        registry: Arc<Registry>,
+        door: FrontDoor,
+        limits: Arc<Limits>,
+        observer: Arc<Observer>,
+    ) -> Result<Self, LoadError> {
+        let probes = Probes::new(Arc::clone(&observer));
+        let mut reloader = Self { source, current, registry, door, probes, limits, observer };
+        let first = reloader.current.load();
+        let prepared = reloader.door.prepare(&first.config().listeners).await?;
+        reloader.probes.resolve_first(&first).await;
+        reloader.probes.follow(&first);
+        reloader.door.open(prepared);
+        reloader.observer.configuration_in_force(first.number(), &reloader.source.name());
+        Ok(reloader)
+    }
+
+    /// Loads the configuration again and tells the world how that went.
+    pub async fn reload(&mut self) {
+        match self.try_reload().await {
+            Ok(number) => self.observer.configuration_in_force(number, &self.source.name()),
+            Err(why) => self.observer.reload_refused(self.current.load().number(), &in_full(&why)),
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<u64, LoadError> {
+        let source = self.source.clone();
+        let config = tokio::task::spawn_blocking(move || source.load())
+            .await
+            .map_err(|why| LoadError::Read { file: self.source.name(), source: io::Error::other(why) })??;
+        let before = self.current.load();
+        self.tell_what_needs_a_restart(before.config(), &config);
+        let next = Generation::build(config, Some(&before), &self.registry).await?;
+        let prepared = self.door.prepare(&next.config().listeners).await?;
+        self.probes.resolve_first(&next).await;
+        let next = Arc::new(next);
+        if let Some(most) = next.config().server.max_connections {
+            self.limits.allow(most);
+        }
+        self.current.swap(Arc::clone(&next));
+        self.door.open(prepared);
+        self.probes.follow(&next);
+        Ok(next.number())
+    }
+
+    fn tell_what_needs_a_restart(&self, before: &Config, after: &Config) {
+        if before.server.threads != after.server.threads {
+            self.observer.needs_restart("server.threads");
+        }
+        if before.server.pid_file != after.server.pid_file {
+            self.observer.needs_restart("server.pid_file");
+        }
+    }
+
+    /// Closes every listener, for good.
+    pub fn close(&mut self) {
+        self.door.close();
+    }
+}

@@ -1,0 +1,121 @@
+//! The decision: another node, or the end.
+
+use http::StatusCode;
+
+use super::{Reach, Repeatability, Request};
+use crate::config;
+
+/// Two nodes that break on the same request end it: a query of death must not take a third.
+const NODES_TO_BREAK: u32 = 2;
+
+/// What a route allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What the configuration says.
+    pub rules: config::Retry,
+}
+
+/// What has become of one request's attempts so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Attempts that may have reached a node.
+    pub counted: u32,
+    /// Of these, the ones that broke, each on a node of its own.
+    pub broken: u32,
+    /// The first status that a node answered and that was not passed on.
+    pub answered: Option<StatusCode>,
+}
+
+/// What comes next for a request whose attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// It goes to a node that it has not tried.
+    Another,
+    /// Every node was tried: it goes once more to one that did not refuse it, after a [`super::backoff`].
+    Again,
+    /// This is its end: what came of this attempt is for the client.
+    End,
+}
+
+impl Policy {
+    /// Decides what comes after an attempt that got as far as `reach`, and keeps count in `progress`.
+    ///
+    /// `untried` says whether there is a node that this request has not tried, `returnable` whether there is one that it
+    /// has tried and that did not refuse it.
+    pub fn decide(
+        &self,
+        request: Request,
+        reach: Reach,
+        progress: &mut Progress,
+        untried: bool,
+        returnable: bool,
+    ) -> Decision {
+        progress.count(reach);
+        if !self.may_repeat(request, reach, progress) || self.is_spent(reach, progress) {
+            return Decision::End;
+        }
+        if let Reach::Answered(status) = reach {
+            // An answer is worth more than a wait: without another node it is passed on.
+            if !untried {
+                return Decision::End;
+            }
+            progress.answered = Some(status);
+        }
+        match (untried, returnable) {
+            (true, _) => Decision::Another,
+            (false, true) => Decision::Again,
+            (false, false) => Decision::End,
+        }
+    }
+
+    fn is_spent(&self, reach: Reach, progress: &Progress) -> bool {
+        reach != Reach::NotSent
+            && (progress.counted >= self.rules.attempts || progress.broken >= NODES_TO_BREAK)
+    }
+
+    /// The design's table: may a request that got this far be sent again?
+    fn may_repeat(&self, request: Request, reach: Reach, progress: &Progress) -> bool {
+        let repeatable = request.repeatability != Repeatability::Unsafe;
+        match reach {
+            Reach::NotSent => true,
+            Reach::Truncated => false,
+            Reach::PartSent => request.is_replayable && (self.rules.part_sent || repeatable),
+            Reach::MaybeSent | Reach::Silent => request.is_replayable && request.survives_a_doubt(reach),
+            Reach::Nonsense => request.is_replayable && repeatable,
+            Reach::Answered(status) => {
+                request.is_replayable
+                    // The second bad answer is the client's.
+                    && progress.answered.is_none()
+                    && self.answer_is_worth_another(status, repeatable)
+            }
+        }
+    }
+
+    fn answer_is_worth_another(&self, status: StatusCode, repeatable: bool) -> bool {
+        if self.rules.unprocessed_statuses.contains(status.as_u16()) {
+            return true;
+        }
+        repeatable
+            && matches!(
+                status,
+                StatusCode::INTERNAL_SERVER_ERROR
+                    | StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            )
+    }
+}
+
+impl Progress {
+    fn count(&mut self, reach: Reach) {
+        match reach {
+            Reach::NotSent => {}
+            Reach::Answered(_) | Reach::Silent | Reach::Truncated => self.counted += 1,
+            Reach::PartSent | Reach::MaybeSent | Reach::Nonsense => {
+                self.counted += 1;
+                self.broken += 1;
+            }
+        }
+    }
+}

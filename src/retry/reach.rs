@@ -1,0 +1,37 @@
+//! How far an attempt got before it failed.
+
+use http::StatusCode;
+
+/// How far an attempt got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing was sent: refused, connect time-out, a pooled connection found dead before a byte was written.
+    NotSent,
+    /// The connection broke before the last byte of the request was written.
+    PartSent,
+    /// All of the request was written, and the connection broke before an answer came.
+    MaybeSent,
+    /// All of the request was written, and the node let its time pass without an answer.
+    Silent,
+    /// The node answered with this status.
+    Answered(StatusCode),
+    /// The node answered something that is not HTTP.
+    Nonsense,
+    /// The answer began and broke off.
+    Truncated,
+}
+
+impl Reach {
+    /// The reach as a word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::PartSent => "part_sent",
+            Self::MaybeSent => "maybe_sent",
+            Self::Silent => "silent",
+            Self::Answered(_) => "answered",
+            Self::Nonsense => "nonsense",
+            Self::Truncated => "truncated",
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use proptest::prelude::*;
+
+use super::*;
+use crate::config;
+use crate::model::StatusSet;
+
+fn policy(attempts: u32) -> Policy {
+    Policy { rules: config::Retry { attempts, part_sent: true, unprocessed_statuses: StatusSet::default() } }
+}
+
+fn request(method: Method) -> Request {
+    Request::of(&method, &HeaderMap::new())
+}
+
+fn with_key() -> Request {
+    let mut headers = HeaderMap::new();
+    headers.insert("idempotency-key", HeaderValue::from_static("1"));
+    Request::of(&Method::POST, &headers)
+}
+
+fn first(request: Request, reach: Reach) -> Decision {
+    policy(3).decide(request, reach, &mut Progress::default(), true, false)
+}
+
+const S500: Reach = Reach::Answered(StatusCode::INTERNAL_SERVER_ERROR);
+const S503: Reach = Reach::Answered(StatusCode::SERVICE_UNAVAILABLE);
+
+/// The design's table, row by row: GET, PUT, POST with a key, POST.
+#[test]
+fn the_first_failure_is_decided_as_the_table_says() {
+    use Decision::{Another, End};
+    let table = [
+        (Reach::NotSent, [Another, Another, Another, Another]),
+        (Reach::PartSent, [Another, Another, Another, Another]),
+        (Reach::MaybeSent, [Another, Another, Another, End]),
+        (Reach::Silent, [Another, End, End, End]),
+        (S500, [Another, Another, Another, End]),
+        (Reach::Answered(StatusCode::BAD_GATEWAY), [Another, Another, Another, End]),
+        (Reach::Answered(StatusCode::GATEWAY_TIMEOUT), [Another, Another, Another, End]),
+        (S503, [Another, Another, Another, End]),
+        (Reach::Answered(StatusCode::NOT_IMPLEMENTED), [End, End, End, End]),
+        (Reach::Nonsense, [Another, Another, Another, End]),
+        (Reach::Truncated, [End, End, End, End]),
+    ];
+    for (reach, expected) in table {
+        let requests = [request(Method::GET), request(Method::PUT), with_key(), request(Method::POST)];
+        for (request, expected) in requests.into_iter().zip(expected) {
+            assert_eq!(first(request, reach), expected, "{reach:?} of {request:?}");
+        }
+    }
+}
+
+#[test]
+fn a_conditional_change_that_may_have_run_is_not_repeated() {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::IF_MATCH, HeaderValue::from_static("\"a\""));
+    let put = Request::of(&Method::PUT, &headers);
+    assert_eq!(first(put, Reach::MaybeSent), Decision::End);
+    assert_eq!(first(put, Reach::NotSent), Decision::Another);
+    let get = Request::of(&Method::GET, &headers);
+    assert_eq!(first(get, Reach::MaybeSent), Decision::Another);
+}
+
+#[test]
+fn a_body_that_is_gone_is_not_sent_again() {
+    let request = Request { is_replayable: false, ..request(Method::PUT) };
+    for reach in [Reach::PartSent, Reach::MaybeSent, S500, S503, Reach::Nonsense] {
+        assert_eq!(first(request, reach), Decision::End, "{reach:?}");
+    }
+    assert_eq!(first(request, Reach::NotSent), Decision::Another);
+}
+
+#[test]
+fn a_route_can_opt_out_of_repeating_half_a_body() {
+    let mut policy = policy(3);
+    policy.rules.part_sent = false;
+    let decide = |request| policy.decide(request, Reach::PartSent, &mut Progress::default(), true, false);
+    assert_eq!(decide(request(Method::POST)), Decision::End);
+    assert_eq!(decide(request(Method::PUT)), Decision::Another);
+}
+
+#[test]
+fn an_unprocessed_status_goes_to_another_node_whatever_the_method() {
+    let mut policy = policy(3);
+    policy.rules.unprocessed_statuses = "503".parse().expect("a status");
+    let decide = |reach| policy.decide(request(Method::POST), reach, &mut Progress::default(), true, false);
+    assert_eq!(decide(S503), Decision::Another);
+    assert_eq!(decide(S500), Decision::End);
+}
+
+#[test]
+fn the_second_bad_answer_is_the_clients() {
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    assert_eq!(policy(3).decide(get, S500, &mut progress, true, false), Decision::Another);
+    assert_eq!(policy(3).decide(get, S503, &mut progress, true, true), Decision::End);
+    assert_eq!(progress.answered, Some(StatusCode::INTERNAL_SERVER_ERROR));
+}
+
+#[test]
+fn without_another_node_the_answer_passes() {
+    assert_eq!(
+        policy(3).decide(request(Method::GET), S500, &mut Progress::default(), false, true),
+        Decision::End
+    );
+}
+
+#[test]
+fn two_nodes_that_break_end_the_request() {
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    assert_eq!(policy(9).decide(get, Reach::MaybeSent, &mut progress, true, false), Decision::Another);
+    assert_eq!(policy(9).decide(get, Reach::PartSent, &mut progress, true, true), Decision::End);
+}
+
+#[test]
+fn a_node_that_broke_is_tried_again_when_the_others_refuse() {
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    assert_eq!(policy(3).decide(get, Reach::MaybeSent, &mut progress, true, false), Decision::Another);
+    assert_eq!(policy(3).decide(get, Reach::NotSent, &mut progress, false, true), Decision::Again);
+}
+
+#[test]
+fn backoff_doubles_and_is_bounded() {
+    assert_eq!(backoff(1, 1.0).as_millis(), 25);
+    assert_eq!(backoff(2, 1.0).as_millis(), 50);
+    assert_eq!(backoff(3, 0.5).as_millis(), 50);
+    assert_eq!(backoff(u32::MAX, 1.0).as_millis(), 250);
+    assert_eq!(backoff(0, 0.0).as_millis(), 0);
+}
+
+fn any_reach() -> impl Strategy<Value = Reach> {
+    prop_oneof![
+        Just(Reach::NotSent),
+        Just(Reach::PartSent),
+        Just(Reach::MaybeSent),
+        Just(Reach::Silent),
+        (500u16..=511).prop_map(|code| Reach::Answered(StatusCode::from_u16(code).expect("a status"))),
+        Just(Reach::Nonsense),
+        Just(Reach::Truncated),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, a request that may not run twice is never sent again once all of it went out.
+    #[test]
+    fn an_unsafe_request_never_runs_twice(reaches in prop::collection::vec(any_reach(), 1..20)) {
+        let mut progress = Progress::default();
+        for reach in reaches {
+            let decision = policy(100).decide(request(Method::POST), reach, &mut progress, true, true);
+            if !matches!(reach, Reach::NotSent | Reach::PartSent) {
+                prop_assert_eq!(decision, Decision::End);
+            }
+            if decision == Decision::End {
+                break;
+            }
+        }
+    }
+
+    /// Attempts that may have reached a node stay within the limit, whatever they met.
+    #[test]
+    fn attempts_are_bounded(limit in 1u32..6, reaches in prop::collection::vec(any_reach(), 100)) {
+        let (policy, mut progress) = (policy(limit), Progress::default());
+        let mut reached = 0;
+        for reach in reaches {
+            reached += u32::from(reach != Reach::NotSent);
+            if policy.decide(request(Method::GET), reach, &mut progress, true, true) == Decision::End {
+                break;
+            }
+        }
+        prop_assert!(reached <= limit);
+    }
+}

@@ -1,0 +1,190 @@
+//! The process: its threads, its signals, its beginning and its end.
+
+mod workers;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::workers::{Workers, count_threads};
+use crate::balance::Registry;
+use crate::config::{self, Config};
+use crate::generation::{Current, Generation};
+use crate::listen::{FrontDoor, Limits};
+use crate::observe::Observer;
+use crate::reload::{LoadError, Reloader, Source};
+
+/// Descriptors that are not for connections: files, sockets of our own, the runtime.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// Why the process could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The configuration did not come into force.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The system refused something that nothing works without.
+    #[error("{doing}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it did not work.
+        source: io::Error,
+    },
+    /// The process id could not be written.
+    #[error("writing the process id to {}", path.display())]
+    PidFile {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Runs until a signal ends it.
+pub fn run(source: Source) -> Result<(), ServerError> {
+    let config = source.load()?;
+    let control = runtime()?;
+    control.block_on(serve(source, config))
+}
+
+/// A runtime for one thread.
+fn runtime() -> Result<Runtime, ServerError> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| ServerError::System { doing: "starting a runtime", source })
+}
+
+async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
+    // Before anything else: the default of these signals is to kill.
+    let mut signals = Signals::new()?;
+    let observer = Arc::new(Observer::default());
+    let registry = Arc::new(Registry::default());
+    let limits = Arc::new(Limits::new(most_connections(&config.server)));
+    let pid_file = config.server.pid_file.clone();
+    let threads = count_threads(config.server.threads);
+
+    let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
+    let current = Arc::new(Current::new(first));
+    let workers = Workers::start(threads, &current, &observer)?;
+    let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
+    let mut reloader = Reloader::start(
+        source,
+        Arc::clone(&current),
+        registry,
+        door,
+        Arc::clone(&limits),
+        Arc::clone(&observer),
+    )
+    .await?;
+    let _pid_file = pid_file.map(PidFile::write).transpose()?;
+
+    let stop = loop {
+        match signals.next().await {
+            Wish::Reload => reloader.reload().await,
+            Wish::Stop(stop) => break stop,
+        }
+    };
+    observer.stopping(stop, limits.open());
+    let settings = current.load().config().server.clone();
+    tokio::select! {
+        () = finish(&mut reloader, &workers, &limits, &settings) => {}
+        () = signals.stop_again() => {}
+    }
+    observer.stopped(limits.open());
+    Ok(())
+}
+
+/// Lets what is under way finish, for as long as it may take.
+async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, settings: &config::Server) {
+    tokio::time::sleep(settings.shutdown_delay).await;
+    reloader.close();
+    workers.finish().await;
+    let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
+}
+
+/// What the process is asked to do.
+enum Wish {
+    Reload,
+    Stop(&'static str),
+}
+
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+    /// Kept so that it does not kill: log rotation sends it to whole groups of processes.
+    _user1: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, ServerError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| ServerError::System { doing: "listening for signals", source })
+        };
+        Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            _user1: listen(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
+            _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
+        }
+    }
+
+    /// Returns when somebody who is waiting for the end loses patience.
+    async fn stop_again(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Raises the number of descriptors as far as the system lets us, and says how many connections they are good for: each
+/// may need one to its client and one to a node.
+fn most_connections(settings: &config::Server) -> NonZeroUsize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let descriptors = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let descriptors = descriptors.unwrap_or(u64::from(u32::MAX));
+    let possible = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2;
+    let possible = usize::try_from(possible).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
+    settings.max_connections.map_or(possible, |wanted| wanted.min(possible))
+}
+
+/// The file with the process id; removed on drop.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, ServerError> {
+        write_id(&path).map_err(|source| ServerError::PidFile { path: path.clone(), source })?;
+        Ok(Self(path))
+    }
+}
+
+fn write_id(path: &Path) -> io::Result<()> {
+    std::fs::write(path, format!("{}\n", std::process::id()))
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Someone may have removed it before us.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
