@@ -315,6 +315,38 @@ fn pooled_connection_that_died_is_not_a_failure() {
 }
 
 #[test]
+fn request_that_may_not_run_twice_never_does_while_nodes_break() {
+    let breaks_often = || {
+        let count = AtomicUsize::new(0);
+        Origin::start(move |call| match count.fetch_add(1, Ordering::Relaxed) % 7 {
+            2 => call.reset(),
+            4 => half_a_head(call),
+            5 => close(call),
+            _ => call.answer(200, ""),
+        })
+    };
+    let nodes = [breaks_often(), breaks_often(), breaks_often()];
+    let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let address = bookend.address();
+            scope.spawn(move || {
+                for request in 0..100 {
+                    let body = format!("order {client}-{request}");
+                    let answer = Client::connect(address).request("POST", "/", "", body.as_bytes());
+                    assert!([200, 502].contains(&answer.status), "{}", answer.status);
+                }
+            });
+        }
+    });
+    let mut ran: Vec<Vec<u8>> = nodes.iter().flat_map(Origin::received).map(|request| request.body).collect();
+    assert_eq!(ran.len(), 400, "each order ran once");
+    ran.sort();
+    ran.dedup();
+    assert_eq!(ran.len(), 400, "some orders ran twice, others never");
+}
+
+#[test]
 fn node_that_asks_for_rest_gets_no_new_work_meanwhile() {
     let tired = Origin::start(|call| call.answer_with(503, "Retry-After: 5\r\n", "tired"));
     let fresh = Origin::answering("fresh");

@@ -3,7 +3,7 @@
 use crate::support::{Bookend, Call, Next, Origin, Site, fetch, until};
 
 const TCP: &str = "health_check: { interval: 100ms, timeout: 100ms, fall: 3, rise: 2 }";
-const HTTP: &str = "health_check: { http: { path: /healthz, host: check.test }, interval: 100ms, timeout: 100ms, fall: 2, rise: 2 }";
+const HTTP: &str = "health_check: { type: http, path: /healthz, host: check.test, interval: 100ms, timeout: 100ms, fall: 2, rise: 2 }";
 
 /// A node whose health is 200 or not, and whose every other answer is `name`.
 fn with_health(status: u16, name: &'static str) -> impl Fn(&mut Call<'_>) -> Next + Send + Sync {

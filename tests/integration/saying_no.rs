@@ -7,8 +7,8 @@ use crate::support::{Answer, Bookend, Client, Gate, Next, Origin, Site, fetch};
 /// A kind of answer: what the client accepts, the type it gets, and how the body begins.
 const KINDS: [(&str, &str, &str); 5] = [
     ("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "text/html", "<!doctype html>"),
-    ("application/json", "application/json", "{"),
-    ("application/problem+json, text/html;q=0.5", "application/json", "{"),
+    ("application/json", "application/problem+json", "{"),
+    ("application/problem+json, text/html;q=0.5", "application/problem+json", "{"),
     ("text/plain", "text/plain", ""),
     ("*/*", "text/plain", ""),
 ];
@@ -80,6 +80,18 @@ fn nonsense_of_a_client_is_400() {
         let mut client = Client::connect(bookend.address());
         client.send(nonsense);
         assert_eq!(client.read_answer("GET").status, 400, "{nonsense:?}");
+    }
+    assert_eq!(node.count(), 0);
+}
+
+#[test]
+fn request_that_does_not_say_one_host_is_400() {
+    let node = Origin::answering("hello");
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    for hosts in ["", "Host: a.test\r\nHost: b.test\r\n"] {
+        let mut client = Client::connect(bookend.address());
+        client.send(format!("GET / HTTP/1.1\r\n{hosts}Accept: */*\r\n\r\n"));
+        assert_eq!(client.read_answer("GET").status, 400, "{hosts:?}");
     }
     assert_eq!(node.count(), 0);
 }

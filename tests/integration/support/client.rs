@@ -167,7 +167,8 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// A request as it stands on the wire, with `Host: site.test` unless `headers` have one.
 pub(crate) fn request_bytes(method: &str, target: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let host = if headers.to_ascii_lowercase().contains("host:") { "" } else { "Host: site.test\r\n" };
+    let has_host = headers.lines().any(|line| line.to_ascii_lowercase().starts_with("host:"));
+    let host = if has_host { "" } else { "Host: site.test\r\n" };
     let has_body = !body.is_empty() || ["POST", "PUT", "PATCH"].contains(&method);
     let length = if has_body { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
     let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}{length}\r\n");
