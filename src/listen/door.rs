@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, room_for_refused};
 use super::bind::bind;
 use super::limits::Limits;
 use super::shard::Shard;
@@ -109,6 +109,7 @@ impl FrontDoor {
                     shards: Arc::clone(&self.shards),
                     own,
                     limits: Arc::clone(&self.limits),
+                    refused: room_for_refused(),
                     observer: Arc::clone(&self.observer),
                 };
                 shard.runtime().spawn(acceptor.run(socket))
