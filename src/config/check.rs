@@ -60,8 +60,9 @@ enum Type {
 
 /// Reads a check; `Some(None)` is `off`.
 pub(super) fn read(value: Value<'_>) -> Option<Option<HealthCheck>> {
-    value.or_off(|value| {
-        value.fields("`off` or a mapping like `{type: http, path: /health}`", |fields| {
+    const WHAT: &str = "a mapping like `{type: http, path: /health}`";
+    value.or_off(WHAT, |value| {
+        value.fields(WHAT, |fields| {
             let default = HealthCheck::default();
             HealthCheck {
                 kind: read_kind(fields).unwrap_or(default.kind),

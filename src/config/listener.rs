@@ -165,9 +165,13 @@ fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
     let default = ClientLimits::default();
     value.fields("a mapping of limits", |fields| ClientLimits {
         connections_per_client: fields
-            .read("connections_per_client", |v| v.or_off(|v| v.whole(bounds::CONNECTIONS)))
+            .read("connections_per_client", |v| {
+                v.or_off("a number of connections", |v| v.whole(bounds::CONNECTIONS))
+            })
             .map_or(default.connections_per_client, |most| most.and_then(NonZeroUsize::new)),
         head: fields.read("head", |v| v.size(bounds::HEAD)).unwrap_or(default.head),
-        body: fields.read("body", |v| v.or_off(|v| v.size(bounds::BODY))).unwrap_or(default.body),
+        body: fields
+            .read("body", |v| v.or_off("a size like `10MiB`", |v| v.size(bounds::BODY)))
+            .unwrap_or(default.body),
     })
 }

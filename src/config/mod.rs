@@ -82,9 +82,7 @@ fn read_config(root: Value<'_>) -> Option<Config> {
         let server = fields.read("server", server::read);
         let listeners = fields.require("listeners", listener::EXAMPLE, listener::read_all);
         let pools = fields.require("pools", pool::EXAMPLE, pool::read_all);
-        let routes = fields.require("routes", route::EXAMPLE, |v| {
-            route::read_all(v, pools.as_ref().unwrap_or(&pool::Pools::default()))
-        });
+        let routes = fields.require("routes", route::EXAMPLE, |v| route::read_all(v, pools.as_ref()));
         Some(Config {
             server: server.unwrap_or_default(),
             listeners: listeners?,

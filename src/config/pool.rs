@@ -80,7 +80,6 @@ impl Default for NodeTimeouts {
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The pools that could be read, and the names of all.
-#[derive(Default)]
 pub(super) struct Pools {
     pub(super) good: BTreeMap<Name, Pool>,
     pub(super) names: Vec<String>,

@@ -37,7 +37,7 @@ pub struct Route {
 }
 
 /// Reads all routes; no two may have the same name or take the same requests.
-pub(super) fn read_all(value: Value<'_>, pools: &Pools) -> Option<Vec<Route>> {
+pub(super) fn read_all(value: Value<'_>, pools: Option<&Pools>) -> Option<Vec<Route>> {
     let mut reader = Reader::new(pools);
     let routes = value.each("a list of routes", |item| {
         item.fields("a mapping with the key `pool`", |fields| reader.read(&item, fields))?
@@ -53,7 +53,8 @@ pub(super) const EXAMPLE: &str = "write at least one, as in `- pool: web`";
 
 /// Reads routes one after the other, and knows those it has read.
 struct Reader<'a> {
-    pools: &'a Pools,
+    /// The pools, unless the file has none that could be read.
+    pools: Option<&'a Pools>,
     known_pools: HashSet<&'a str>,
     /// The names that the file gives, and where.
     names: HashMap<Name, Place>,
@@ -69,8 +70,8 @@ struct Conditions {
 }
 
 impl<'a> Reader<'a> {
-    fn new(pools: &'a Pools) -> Self {
-        let known_pools = pools.names.iter().map(String::as_str).collect();
+    fn new(pools: Option<&'a Pools>) -> Self {
+        let known_pools = pools.iter().flat_map(|pools| &pools.names).map(String::as_str).collect();
         Self { pools, known_pools, names: HashMap::new(), matches: Matches::default() }
     }
 
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
         let name = fields.read("name", |v| self.name(v));
         let conditions = read_conditions(fields);
         let pool = fields.require("pool", "add it, as in `pool: web`", |v| self.pool(v));
-        let base = pool.as_ref().and_then(|name| self.pools.good.get(name));
+        let base = pool.as_ref().and_then(|name| self.pools?.good.get(name));
         let (mut retry, mut timeouts) =
             base.map(|pool| (pool.retry.clone(), pool.timeouts.clone())).unwrap_or_default();
         retry = fields.read("retry", |v| pool::read_retry(v, &retry)).unwrap_or(retry);
@@ -106,12 +107,13 @@ impl<'a> Reader<'a> {
     }
 
     fn pool(&self, value: Value<'_>) -> Option<Name> {
-        let text = value.text("the name of a pool")?;
+        let text = value.free_text("the name of a pool")?;
+        let pools = self.pools?;
         if self.known_pools.contains(text) {
             return text.parse().ok();
         }
         let text = shown(text);
-        let known = || self.pools.names.iter().map(String::as_str);
+        let known = || pools.names.iter().map(String::as_str);
         value.fail(match value.nearest(&text, known()) {
             Some(meant) => Fault::new(format!("there is no pool `{text}`; did you mean `{meant}`?")),
             None => Fault::new(format!("there is no pool `{text}`")).help(some_of(known())),
@@ -209,7 +211,7 @@ fn headers(value: Value<'_>) -> Option<Vec<(HeaderName, Option<HeaderValue>)>> {
 
 /// Reads the value that a header must have; `Some(None)` is any.
 fn header_value(value: Value<'_>) -> Option<Option<HeaderValue>> {
-    let text = value.text("a text, or `\"*\"` for any value,")?;
+    let text = value.free_text("the value of a header, or `\"*\"` for any")?;
     if text == "*" {
         return Some(None);
     }

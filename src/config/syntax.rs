@@ -46,64 +46,103 @@ pub(super) fn too_much(file: &Arc<str>, place: (usize, usize)) -> Problem {
     at(file, place, message, Some("aliases (`*name`) count as if written out; do not nest them"))
 }
 
-/// What a slip looks like, and what is said about it.
-struct Slip {
-    message: String,
-    help: &'static str,
-}
-
 fn problem(file: &Arc<str>, text: &str, said: &str, place: (usize, usize)) -> Problem {
     if said.contains(RECURSION) {
         return too_deep(file, place);
     }
     let line = text.split('\n').nth(place.0.saturating_sub(1)).unwrap_or_default();
-    match slip(said, line, place.1) {
-        Some(slip) => at(file, place, slip.message, Some(slip.help)),
+    if let Some((message, help)) = slip_in(said, line, place.1) {
+        return at(file, place, message, Some(help));
+    }
+    match SLIPS.iter().find(|slip| said.contains(slip.said)) {
+        Some(slip) => {
+            let place = opened_at(said).filter(|_| slip.is_where_it_opened).unwrap_or(place);
+            at(file, place, slip.message, Some(slip.help))
+        }
         None => at(file, place, format!("not YAML: {}", without_place(said)), None),
     }
 }
 
-/// The slip behind what the reader `said` about `column` of `line`.
-fn slip(said: &str, line: &str, column: usize) -> Option<Slip> {
+/// The slip that shows in what stands at `column` of `line`.
+fn slip_in(said: &str, line: &str, column: usize) -> Option<(String, &'static str)> {
     let here = line.chars().nth(column.saturating_sub(1));
-    let is_tab = here == Some('\t') || line.trim_start_matches(' ').starts_with('\t');
-    let (message, help) = if is_tab {
-        (
-            "a tab stands where YAML allows only spaces",
-            "indent with spaces; no tabs at the beginning of a line",
-        )
-    } else if line.contains("[:") || line.contains("]:") {
-        ("not YAML: `[` begins a list", "put an IPv6 address in quotes, as in `\"[::1]:8080\"`")
-    } else if said.contains("scanning an alias") || said.contains("unknown anchor") {
-        ("a value that begins with `*` is an alias, and nothing has this name", STAR)
-    } else if said.contains("cannot start any token") {
-        return Some(Slip {
-            message: format!("a value cannot begin with `{}`", here.unwrap_or(' ')),
-            help: "put the value in quotes",
-        });
-    } else if said.contains("mapping values are not allowed") {
-        ("a `:` stands where no key can be", INDENT_OR_QUOTE)
-    } else if said.contains("scanning a quoted scalar") && said.contains("end of stream") {
-        ("a quote is opened and never closed", "look for the `\"` or `'` that stands alone above")
-    } else if said.contains("flow sequence") || said.contains("flow mapping") {
-        ("a bracket is not closed, or a comma is missing", "look for the `[` or `{` above that has no end")
-    } else if said.contains("expected key") || said.contains("expected '-' indicator") {
-        ("this does not fit the lines above it", INDENT)
-    } else if said.contains("expected ':'") {
-        ("a key has no `:` after it", "write `key: value`")
-    } else {
-        return None;
-    };
-    Some(Slip { message: message.to_owned(), help })
+    if here == Some('\t') || line.trim_start_matches(' ').starts_with('\t') {
+        let message = "a tab stands where YAML allows only spaces".to_owned();
+        return Some((message, "indent with spaces; no tabs at the beginning of a line"));
+    }
+    if line.contains("[:") || line.contains("]:") {
+        let message = "not YAML: `[` begins a list".to_owned();
+        return Some((message, "put an IPv6 address in quotes, as in `\"[::1]:8080\"`"));
+    }
+    let odd = here.filter(|_| said.contains("cannot start any token"))?;
+    Some((format!("a value cannot begin with `{odd}`"), "put the value in quotes"))
+}
+
+/// A slip that shows in what the reader says.
+struct Slip {
+    said: &'static str,
+    message: &'static str,
+    help: &'static str,
+    /// Whether it is to be mended where the reader began, not where it gave up.
+    is_where_it_opened: bool,
+}
+
+impl Slip {
+    const fn new(said: &'static str, message: &'static str, help: &'static str) -> Self {
+        Self { said, message, help, is_where_it_opened: false }
+    }
+
+    const fn where_it_opened(self) -> Self {
+        Self { is_where_it_opened: true, ..self }
+    }
 }
 
 const STAR: &str = "put it in quotes, as in `\"*.example.com\"`";
-const INDENT: &str = "indent the keys of one mapping, and the `-` of one list, by the same number of spaces";
-const INDENT_OR_QUOTE: &str = "\
-indent the keys of one mapping by the same number of spaces
-put a value that holds `: ` in quotes";
+const INDENT: &str = "\
+indent the keys of one mapping, and the `-` of one list, by the same number of spaces
+write a space after `:` and `-`";
+
+/// The usual slips; the first that fits is told.
+const SLIPS: [Slip; 9] = [
+    Slip::new(
+        "scanning an alias",
+        "a value that begins with `*` is an alias, and nothing has this name",
+        STAR,
+    ),
+    Slip::new("unknown anchor", "a value that begins with `*` is an alias, and nothing has this name", STAR),
+    Slip::new(
+        "mapping values are not allowed",
+        "a `:` stands where no key can be",
+        "indent the keys of one mapping by the same number of spaces\nput a value that holds `: ` in quotes",
+    ),
+    Slip::new("scanning a quoted scalar", "a quote is opened here and never closed", "add the closing quote")
+        .where_it_opened(),
+    Slip::new(
+        "flow sequence",
+        "the list that begins here has no end, or a comma is missing in it",
+        "add the closing `]`",
+    )
+    .where_it_opened(),
+    Slip::new(
+        "flow mapping",
+        "the mapping that begins here has no end, or a comma is missing in it",
+        "add the closing `}`",
+    )
+    .where_it_opened(),
+    Slip::new("expected key", "this does not fit the lines above it", INDENT),
+    Slip::new("expected '-' indicator", "this does not fit the lines above it", INDENT),
+    Slip::new("expected ':'", "a key has no `:` after it", "write `key: value`"),
+];
 
 /// What the reader said, without the place, which is told anyway.
 fn without_place(said: &str) -> &str {
     said.split(" at line ").next().unwrap_or(said)
+}
+
+/// Where that began which the reader was in when it gave up.
+fn opened_at(said: &str) -> Option<(usize, usize)> {
+    let (_, context) = said.split_once(", while ")?;
+    let (_, place) = context.split_once(" at line ")?;
+    let (line, column) = place.split_once(" column ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
 }

@@ -1,6 +1,10 @@
 use super::*;
 use crate::model::{HostPattern, PathPrefix};
 
+mod golden;
+mod hostile;
+mod reference;
+
 fn read(text: &str) -> Config {
     parse("test.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -104,6 +104,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
         self.spend(0).map(|()| Tree::Null)
     }
 
+    fn visit_none<E: de::Error>(self) -> Result<Tree, E> {
+        self.visit_unit()
+    }
+
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Tree, E> {
         self.spend(0).map(|()| Tree::Bool(value))
     }

@@ -127,7 +127,7 @@ impl Found {
         let Self { place, path, fault } = self;
         let (line, column) = if fault.is_about_key { locations.key(&place) } else { locations.value(&place) };
         let message = match fault.first {
-            Some(first) => format!("{} in line {}", fault.message, locations.value(&first).0),
+            Some(first) => format!("{} in line {}", fault.message, locations.key(&first).0),
             None => fault.message,
         };
         Problem { file: Arc::clone(file), line, column, path, message, help: fault.help }

@@ -17,11 +17,19 @@ impl<'a> Value<'a> {
     pub(in super::super) fn text(&self, what: &str) -> Option<&'a str> {
         match self.tree {
             Tree::Text(text) => Some(text),
+            _ => self.unexpected(what),
+        }
+    }
+
+    /// Reads text that a number or `true` would be, too, in quotes.
+    pub(in super::super) fn free_text(&self, what: &str) -> Option<&'a str> {
+        match self.tree {
             Tree::Bool(_) | Tree::Whole(_) | Tree::Real(_) => {
-                let fault = Fault::new(format!("expected {what}, found {self}"));
-                self.fail(fault.help("if it is meant as text, put it in quotes"))
+                self.fail(Fault::new(format!("expected {what}, found {self}")).help("put it in quotes"))
             }
-            Tree::Null | Tree::List(_) | Tree::Mapping(_) | Tree::Tagged(_) => self.unexpected(what),
+            Tree::Null | Tree::Text(_) | Tree::List(_) | Tree::Mapping(_) | Tree::Tagged(_) => {
+                self.text(what)
+            }
         }
     }
 
@@ -30,7 +38,12 @@ impl<'a> Value<'a> {
     where
         T: FromStr<Err: Advice>,
     {
-        let text = self.text(what)?;
+        let is_text_in_quotes = |text: String| text.parse::<T>().is_ok();
+        let text = match self.tree {
+            Tree::Whole(number) if is_text_in_quotes(number.to_string()) => self.free_text(what)?,
+            Tree::Bool(value) if is_text_in_quotes(value.to_string()) => self.free_text(what)?,
+            _ => self.text(what)?,
+        };
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => self.fail(fault(&error)),
@@ -56,16 +69,17 @@ impl<'a> Value<'a> {
 
     /// Reads `true` or `false`.
     pub(in super::super) fn boolean(&self) -> Option<bool> {
-        match self.tree {
-            Tree::Bool(value) => Some(*value),
-            Tree::Text(text) if matches!(text.to_ascii_lowercase().as_str(), "on" | "yes" | "y") => {
-                self.fail(Fault::new(format!("`{text}` is a text here")).help("write `true`"))
-            }
-            Tree::Text(text) if matches!(text.to_ascii_lowercase().as_str(), "off" | "no" | "n") => {
-                self.fail(Fault::new(format!("`{text}` is a text here")).help("write `false`"))
-            }
-            _ => self.unexpected("`true` or `false`"),
-        }
+        let said = match self.tree {
+            Tree::Bool(value) => return Some(*value),
+            Tree::Text(text) => text.to_ascii_lowercase(),
+            _ => return self.unexpected("`true` or `false`"),
+        };
+        let fault = Fault::new(format!("expected `true` or `false`, found {self}"));
+        self.fail(match said.as_str() {
+            "on" | "yes" | "y" | "true" => fault.help("write `true`"),
+            "off" | "no" | "n" | "false" => fault.help("write `false`"),
+            _ => fault,
+        })
     }
 
     /// Reads a whole number within `bounds`.
@@ -115,11 +129,6 @@ impl<'a> Value<'a> {
 
     /// Reads a size in bytes within `bounds`.
     pub(in super::super) fn size(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
-        let wanted = || {
-            let (least, most) =
-                (ByteSize(*bounds.start()).display().iec(), ByteSize(*bounds.end()).display().iec());
-            format!("it must be from {least} to {most}")
-        };
         let size = match self.tree {
             Tree::Whole(number) => u64::try_from(*number).ok(),
             Tree::Text(text) => match text.parse::<ByteSize>() {
@@ -131,17 +140,29 @@ impl<'a> Value<'a> {
             },
             _ => return self.unexpected("a size like `64KiB` or `1MiB`"),
         };
+        let (least, most) = (bounds.start(), bounds.end());
         match size {
             Some(size) if bounds.contains(&size) => Some(size),
-            Some(_) | None => self.fail(Fault::new(format!("{self} is out of range: {}", wanted()))),
+            Some(0) if *least == 1 => {
+                self.fail(Fault::new("0 would let nothing through").help("for no limit remove the key"))
+            }
+            Some(_) | None => self
+                .fail(Fault::new(format!("{self} is out of range: it must be from {least} to {most} bytes"))),
         }
     }
 
-    /// Reads `off` as `Some(None)`, and everything else by `read`.
-    pub(in super::super) fn or_off<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<Option<T>> {
+    /// Reads `off` as `Some(None)`, and `what` it is else by `read`.
+    pub(in super::super) fn or_off<T>(
+        &self,
+        what: &str,
+        read: impl FnOnce(&Self) -> Option<T>,
+    ) -> Option<Option<T>> {
         match self.tree {
             Tree::Text(text) if text == "off" => Some(None),
             Tree::Bool(false) => self.fail(Fault::new("expected `off`, found `false`").help("write `off`")),
+            Tree::Text(text) if !text.contains(|c: char| c.is_ascii_digit()) => {
+                self.unexpected(&format!("{what} or `off`"))
+            }
             _ => read(self).map(Some),
         }
     }
@@ -160,7 +181,7 @@ impl<'a> Value<'a> {
 
     /// Reads the path of a file.
     pub(in super::super) fn file_path(&self) -> Option<PathBuf> {
-        match self.text("the path of a file")? {
+        match self.free_text("the path of a file")? {
             "" => self.fail(Fault::new("the path is empty").help("remove the key if no file is wanted")),
             text => Some(PathBuf::from(text)),
         }

@@ -125,7 +125,14 @@ impl<'a> Value<'a> {
         what: &str,
         mut read: impl FnMut(Value<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let Tree::List(items) = self.tree else { return self.unexpected(what) };
+        let items = match self.tree {
+            Tree::List(items) => items,
+            Tree::Null => return self.unexpected(what),
+            _ => {
+                let fault = Fault::new(format!("expected {what}, found {self}"));
+                return self.fail(fault.help("begin each entry of the list with `- `"));
+            }
+        };
         let items = items.iter().enumerate().take_while(|_| !self.findings.is_full());
         Some(items.filter_map(|(index, tree)| read(self.child(tree, Step::Item(index)))).collect())
     }
@@ -241,13 +248,23 @@ impl<'a> Value<'a> {
     }
 
     fn refuse_key(&self, index: usize, key: &Tree, tree: &Tree) {
-        let found = Value { tree: key, ..*self }.to_string();
+        let found = match key {
+            Tree::Null => "`null`".to_owned(),
+            _ => Value { tree: key, ..*self }.to_string(),
+        };
+        let name = match key {
+            Tree::Null => "null".to_owned(),
+            Tree::Bool(value) => value.to_string(),
+            Tree::Whole(value) => value.to_string(),
+            Tree::Real(value) => value.to_string(),
+            Tree::Text(_) | Tree::List(_) | Tree::Mapping(_) | Tree::Tagged(_) => "?".to_owned(),
+        };
         let fault = Fault::new(format!("a key must be text, found {found}"));
         let fault = match key {
-            Tree::Bool(_) | Tree::Whole(_) | Tree::Real(_) => fault.help("put it in quotes"),
-            Tree::Null | Tree::Text(_) | Tree::List(_) | Tree::Mapping(_) | Tree::Tagged(_) => fault,
+            Tree::Null | Tree::Bool(_) | Tree::Whole(_) | Tree::Real(_) => fault.help("put it in quotes"),
+            Tree::Text(_) | Tree::List(_) | Tree::Mapping(_) | Tree::Tagged(_) => fault,
         };
-        self.child(tree, Step::Key(index, "?")).report(fault.on_key());
+        self.child(tree, Step::Key(index, &name)).report(fault.on_key());
     }
 }
 
@@ -262,7 +279,7 @@ impl fmt::Display for Value<'_> {
             Tree::Text(text) => write!(f, "the text `{}`", shown(text)),
             Tree::List(_) => f.write_str("a list"),
             Tree::Mapping(_) => f.write_str("a mapping"),
-            Tree::Tagged(tag) => write!(f, "a value with the tag `{}`", shown(tag)),
+            Tree::Tagged(tag) => write!(f, "a value with the tag `!{}`", shown(tag)),
         }
     }
 }
