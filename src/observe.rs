@@ -5,19 +5,19 @@
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use log::{error, info, warn};
 
-use crate::clock;
 use crate::upstream::Transition;
 
-/// How often a kind of line that traffic can cause may appear.
-const QUIET: Duration = Duration::from_secs(1);
+/// Milliseconds between two lines of a kind that traffic can cause.
+const QUIET: u64 = 1_000;
 
 /// Publishes facts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Observer {
+    /// The clock, in milliseconds.
+    now: fn() -> u64,
     failures: Limited,
     refusals: Limited,
 }
@@ -39,6 +39,11 @@ pub struct Failure<'a> {
 }
 
 impl Observer {
+    /// An observer that tells the time by `now`, in milliseconds since any moment.
+    pub fn new(now: fn() -> u64) -> Self {
+        Self { now, failures: Limited::default(), refusals: Limited::default() }
+    }
+
     /// A node's standing changed.
     pub fn node(&self, pool: &dyn Display, node: &str, transition: Transition, why: &dyn Display) {
         match transition {
@@ -76,12 +81,16 @@ impl Observer {
 
     /// Accepting connections failed; it is tried again.
     pub fn accept_failed(&self, address: &dyn Display, why: &std::io::Error) {
-        self.refusals.warn(|left_out| format!("accepting failed address={address} why={why:?}{left_out}"));
+        self.refusals.warn((self.now)(), |left_out| {
+            format!("accepting failed address={address} why={why:?}{left_out}")
+        });
     }
 
     /// A connection was refused because of a limit.
     pub fn connection_refused(&self, client: &dyn Display, limit: &str) {
-        self.refusals.warn(|left_out| format!("connection refused client={client} limit={limit}{left_out}"));
+        self.refusals.warn((self.now)(), |left_out| {
+            format!("connection refused client={client} limit={limit}{left_out}")
+        });
     }
 
     /// A name among the nodes has other addresses than before.
@@ -100,7 +109,7 @@ impl Observer {
     /// A client saw a request fail.
     pub fn request_failed(&self, failure: &Failure<'_>) {
         let Failure { id, route, pool, status, attempts, cause } = failure;
-        self.failures.warn(|left_out| {
+        self.failures.warn((self.now)(), |left_out| {
             let cause = cause.to_string();
             format!(
                 "request failed id={id} route={route} pool={pool} status={status} attempts={attempts} \
@@ -136,12 +145,10 @@ struct Limited {
 struct LeftOut(u64);
 
 impl Limited {
-    fn warn(&self, line: impl FnOnce(LeftOut) -> String) {
-        let now = clock::millis();
+    fn warn(&self, now: u64, line: impl FnOnce(LeftOut) -> String) {
         let next = self.next.load(Ordering::Relaxed);
-        let quiet = clock::to_millis(QUIET);
         let is_ours = now >= next
-            && self.next.compare_exchange(next, now + quiet, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && self.next.compare_exchange(next, now + QUIET, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if is_ours {
             warn!("{}", line(LeftOut(self.left_out.swap(0, Ordering::Relaxed))));
         } else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::connection::Connection;
 use super::limits::{Full, Limits, Seat};
@@ -21,6 +21,9 @@ use crate::observe::Observer;
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections of refused clients that may linger, so that a flood of them holds no more descriptors than that.
+const MOST_REFUSED: usize = 256;
+
 /// The accept loop of one listener on one shard.
 pub(super) struct Acceptor {
     pub(super) address: SocketAddr,
@@ -30,7 +33,13 @@ pub(super) struct Acceptor {
     /// The number of its shard.
     pub(super) own: usize,
     pub(super) limits: Arc<Limits>,
+    pub(super) refused: Arc<Semaphore>,
     pub(super) observer: Arc<Observer>,
+}
+
+/// Room for the connections that one shard refuses.
+pub(super) fn room_for_refused() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_REFUSED))
 }
 
 impl Acceptor {
@@ -103,9 +112,11 @@ impl Acceptor {
             Full::ForClient => ("for one client", StatusCode::TOO_MANY_REQUESTS),
         };
         self.observer.connection_refused(&client.ip(), limit);
+        // In a flood the rest is closed without a word.
+        let Ok(room) = Arc::clone(&self.refused).try_acquire_owned() else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
         let _ = tcp.try_write(&refusal::bytes(status));
-        linger::close(tcp, ());
+        linger::close(tcp, room);
     }
 }
 

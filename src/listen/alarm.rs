@@ -43,7 +43,7 @@ impl Alarm {
 
     fn set(&mut self, deadline: u64, now: u64) {
         let wait = deadline.saturating_sub(now).min(FURTHEST);
-        let at = Instant::now() + Duration::from_millis(wait);
+        let at = Instant::from_std(clock::now() + Duration::from_millis(wait));
         self.rings_at = now.saturating_add(wait);
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(at),

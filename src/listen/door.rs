@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, room_for_refused};
 use super::bind::bind;
 use super::limits::Limits;
 use super::shard::Shard;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header;
+use http::{Version, header};
 use pingora_proxy::Session;
 
 use super::context::{Admitted, Asker, Context};
@@ -27,6 +27,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
         id: RequestId::new(&head.headers, fastrand::u128(..)),
         kind: Kind::preferred(head.headers.get_all(header::ACCEPT)),
     });
+    check_host(session)?;
     check_head(session, context)?;
     let route = find_route(session, context)?;
     let head = session.req_header();
@@ -39,6 +40,14 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
 fn connection(session: &Session) -> Option<Arc<Connection>> {
     let digest = session.digest()?.proxy_digest.as_ref()?;
     digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+/// HTTP/1.1 wants one host, no more and no less (RFC 9112, 3.2).
+fn check_host(session: &Session) -> Result<(), Cause> {
+    let head = session.req_header();
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let is_one = hosts.next().is_some() && hosts.next().is_none();
+    if head.version != Version::HTTP_11 || is_one { Ok(()) } else { Err(Cause::HostUnclear) }
 }
 
 /// The front door counts what it reads and stops a head that does not end; here it is known how long the head was.

@@ -21,6 +21,8 @@ const LONGEST_REST: Duration = Duration::from_secs(10);
 pub(super) enum Cause {
     /// No route takes it.
     NoRoute,
+    /// It does not say for which host it is, or says it twice.
+    HostUnclear,
     /// Its head is too large.
     HeadTooLarge,
     /// Its body is too large.
@@ -46,10 +48,10 @@ impl Cause {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::NoRoute => Some(StatusCode::NOT_FOUND),
+            Self::HostUnclear | Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
             Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Some(StatusCode::REQUEST_TIMEOUT),
-            Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
             Self::NoNode => Some(StatusCode::SERVICE_UNAVAILABLE),
             Self::Node(reach) => match reach {
                 Reach::NotSent => Some(StatusCode::SERVICE_UNAVAILABLE),
@@ -69,6 +71,7 @@ impl Cause {
         match self {
             Self::NoNode | Self::Node(_) | Self::FirstAnswer(_) | Self::Internal => true,
             Self::NoRoute
+            | Self::HostUnclear
             | Self::HeadTooLarge
             | Self::BodyTooLarge
             | Self::BodyTooSlow
@@ -82,6 +85,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoute => f.write_str("no route"),
+            Self::HostUnclear => f.write_str("not one host"),
             Self::HeadTooLarge => f.write_str("head too large"),
             Self::BodyTooLarge => f.write_str("body too large"),
             Self::BodyTooSlow => f.write_str("body too slow"),

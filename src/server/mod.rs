@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::workers::{Workers, count_threads};
 use crate::balance::Registry;
+use crate::clock;
 use crate::config::{self, Config};
 use crate::generation::{Current, Generation};
 use crate::listen::{FrontDoor, Limits};
@@ -64,7 +65,7 @@ fn runtime() -> Result<Runtime, ServerError> {
 async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     // Before anything else: the default of these signals is to kill.
     let mut signals = Signals::new()?;
-    let observer = Arc::new(Observer::default());
+    let observer = Arc::new(Observer::new(clock::millis));
     let registry = Arc::new(Registry::default());
     let limits = Arc::new(Limits::new(most_connections(&config.server)));
     let pid_file = config.server.pid_file.clone();

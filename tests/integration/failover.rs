@@ -244,9 +244,15 @@ fn second_nodes_five_hundred_is_the_clients_answer() {
 }
 
 #[test]
-fn first_answer_stays_if_the_repeat_breaks() {
-    assert_eq!(run(&[says_500, reset], 2, "", &GET).status, 500);
-    assert_eq!(run(&[says_500, reset], 2, "", &GET).body, "broken");
+fn node_that_answered_is_asked_again_if_the_repeat_breaks() {
+    assert_eq!(run(&[says_500, reset, says_500_again], 2, "", &GET), outcome(500, "broken again", 3));
+    assert_eq!(run(&[says_500, reset, served], 2, "", &GET), outcome(200, "", 3));
+}
+
+#[test]
+fn status_of_the_first_answer_stays_if_everything_breaks_after_it() {
+    assert_eq!(run(&[says_500, reset], 2, "", &GET), outcome(500, "", 3));
+    assert_eq!(run(&[says_503, reset], 2, "retry: { attempts: 2 }", &PUT), outcome(503, "", 2));
 }
 
 #[test]
