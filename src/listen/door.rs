@@ -109,6 +109,7 @@ impl FrontDoor {
                     shards: Arc::clone(&self.shards),
                     own,
                     limits: Arc::clone(&self.limits),
+                    refused: room_for_refused(),
                     observer: Arc::clone(&self.observer),
                 };
                 shard.runtime().spawn(acceptor.run(socket))
