@@ -308,6 +308,47 @@ fn connection_of_the_client_stays_usable_after_a_repeat() {
 }
 
 #[test]
+fn body_that_waits_for_100_goes_to_another_node() {
+    let plan = Plan::new(&[
+        |_| Next::Reset,
+        |call| {
+            call.write("HTTP/1.1 100 Continue\r\n\r\n");
+            let body = call.body();
+            call.answer(200, body)
+        },
+    ]);
+    let nodes = [plan.node(), plan.node()];
+    let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.read_head().status, 100);
+    client.send("hello");
+    assert_eq!(client.read_answer("POST").text(), "hello");
+}
+
+#[test]
+fn client_that_leaves_frees_its_node_and_is_no_failure() {
+    let gone = Gate::default();
+    let seen = gone.clone();
+    let node = Origin::start(move |call| {
+        call.body();
+        call.wait_for_the_end();
+        seen.open();
+        Next::Close
+    });
+    let other = Origin::answering("other");
+    let bookend = Bookend::start(&Site::of(&[&node, &other]));
+    for clients_before in 0..2 {
+        let mut client = Client::connect(bookend.address());
+        client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+        until("a node has it", || node.count() + other.count() > clients_before);
+    }
+    gone.pass();
+    assert_eq!(node.count(), 1);
+    assert!(!bookend.logs().contains("request failed"), "{}", bookend.logs());
+}
+
+#[test]
 fn pooled_connection_that_died_is_not_a_failure() {
     let node = Origin::answering("hello");
     let bookend = Bookend::start(&Site::of(&[&node]));

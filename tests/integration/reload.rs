@@ -196,6 +196,22 @@ fn signals_faster_than_reloads_end_in_the_newest_file() {
 }
 
 #[test]
+fn websocket_survives_the_removal_of_its_node() {
+    let old = Origin::start(|call| {
+        call.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        call.echo()
+    });
+    let new = Origin::answering("new");
+    let bookend = Bookend::start(&Site::of(&[&old]));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert_eq!(client.read_head().status, 101);
+    assert_eq!(bookend.reload_site(&Site::of(&[&new])), Reload::InForce);
+    client.send("hello");
+    assert_eq!(client.read_exactly(5), b"hello");
+}
+
+#[test]
 fn check_accepts_a_good_file_and_names_every_problem_of_a_bad_one() {
     let node = Origin::answering("a");
     let good = check(&Site::of(&[&node]).to_yaml(&[node.socket_address()]));
