@@ -169,7 +169,7 @@ fn broken_before_the_last_byte_goes_to_another_node_whatever_the_method() {
     for kind in [&PUT, &POST, &PATCH, &KEYED, &CONDITIONAL] {
         let first = Plan::new(&[|_| Next::Reset, served]);
         let nodes = [first.node(), first.node()];
-        let bookend = Bookend::start(&Site::of(&[&nodes[0], &nodes[1]]));
+        let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
         let mut client = Client::connect(bookend.address());
         let head = format!(
             "{} / HTTP/1.1\r\nHost: site.test\r\n{}Content-Length: 20000\r\n\r\n",
@@ -177,7 +177,7 @@ fn broken_before_the_last_byte_goes_to_another_node_whatever_the_method() {
         );
         client.send(head);
         client.send([b'x'; 10_000]);
-        until("a node broke the connection", || first.attempts() > 0);
+        until("another node has the first half", || first.attempts() == 2);
         client.send([b'y'; 10_000]);
         assert_eq!(client.read_answer(kind.method).status, 200, "{} {:?}", kind.method, kind.headers);
         assert_eq!(first.attempts(), 2);
@@ -305,6 +305,47 @@ fn connection_of_the_client_stays_usable_after_a_repeat() {
     for _ in 0..4 {
         assert_eq!(client.request("PUT", "/", "", b"hello").status, 200);
     }
+}
+
+#[test]
+fn body_that_waits_for_100_goes_to_another_node() {
+    let plan = Plan::new(&[
+        |_| Next::Reset,
+        |call| {
+            call.write("HTTP/1.1 100 Continue\r\n\r\n");
+            let body = call.body();
+            call.answer(200, body)
+        },
+    ]);
+    let nodes = [plan.node(), plan.node()];
+    let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.read_head().status, 100);
+    client.send("hello");
+    assert_eq!(client.read_answer("POST").text(), "hello");
+}
+
+#[test]
+fn client_that_leaves_frees_its_node_and_is_no_failure() {
+    let gone = Gate::default();
+    let seen = gone.clone();
+    let node = Origin::start(move |call| {
+        call.body();
+        call.wait_for_the_end();
+        seen.open();
+        Next::Close
+    });
+    let other = Origin::answering("other");
+    let bookend = Bookend::start(&Site::of(&[&node, &other]));
+    for clients_before in 0..2 {
+        let mut client = Client::connect(bookend.address());
+        client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+        until("a node has it", || node.count() + other.count() > clients_before);
+    }
+    gone.pass();
+    assert_eq!(node.count(), 1);
+    assert!(!bookend.logs().contains("request failed"), "{}", bookend.logs());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bookend, Client, Origin, Site, eventually};
+use crate::support::{Bookend, Client, Gate, Next, Origin, Site, eventually};
 
 fn bookend_with(listener: &str) -> (Bookend, Origin) {
     let node = Origin::answering("hello");
@@ -149,4 +149,43 @@ fn one_client_gets_only_so_many_connections() {
         let again = Client::connect_from(from, bookend.address()).try_request("GET", "/", "", b"");
         again.is_ok_and(|answer| answer.status == 200).then_some(())
     });
+}
+
+#[test]
+fn all_clients_together_get_only_so_many_connections() {
+    let node = Origin::answering("hello");
+    let bookend = Bookend::start(&Site::of(&[&node]).with_top("server: { max_connections: 3 }"));
+    let mut kept = Vec::new();
+    while kept.len() < 3 {
+        let mut client = Client::connect(bookend.address());
+        // The first one may come before the connection is gone that looked whether bookend accepts.
+        if client.try_request("GET", "/", "", b"").is_ok_and(|answer| answer.status == 200) {
+            kept.push(client);
+        }
+    }
+    let more = Client::try_connect(bookend.address()).and_then(|mut c| c.try_request("GET", "/", "", b""));
+    assert!(!more.is_ok_and(|answer| answer.status == 200), "a fourth connection was served");
+    kept.pop();
+    eventually("a place is free again", || {
+        let again = Client::connect(bookend.address()).try_request("GET", "/", "", b"");
+        again.is_ok_and(|answer| answer.status == 200).then_some(())
+    });
+}
+
+#[test]
+fn client_that_takes_nothing_is_given_up() {
+    let ended = Gate::default();
+    let seen = ended.clone();
+    let node = Origin::start(move |call| {
+        call.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 64 << 20));
+        call.write(vec![b'x'; 64 << 20]);
+        seen.open();
+        Next::Close
+    });
+    let site = Site::of(&[&node]).with_listener("timeouts: { write: 500ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    ended.pass();
+    assert!(client.try_read_answer("GET").is_err(), "the answer was cut");
 }

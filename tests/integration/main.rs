@@ -13,6 +13,7 @@
 
 mod balance;
 mod failover;
+mod framing;
 mod headers;
 mod health;
 mod limits;
@@ -20,6 +21,7 @@ mod load;
 mod reload;
 mod routing;
 mod saying_no;
+mod start;
 mod stop;
 mod streaming;
 mod support;

@@ -77,7 +77,11 @@ fn request_on_a_removed_listener_finishes() {
     until("the node has it", || node.count() == 1);
     assert_eq!(bookend.reload_site(&site), Reload::InForce);
     gate.open();
-    assert_eq!(client.read_answer("GET").text(), "finished");
+    let answer = client.read_answer("GET");
+    assert_eq!(answer.text(), "finished");
+    if !answer.closes() {
+        assert_eq!(client.get("/").text(), "finished", "a connection that was not said to end");
+    }
 }
 
 #[test]
@@ -189,6 +193,22 @@ fn signals_faster_than_reloads_end_in_the_newest_file() {
         bookend.signal(Signal::HUP);
     }
     until("the newest file is in force", || fetch(bookend.address(), "/").text() == "b");
+}
+
+#[test]
+fn websocket_survives_the_removal_of_its_node() {
+    let old = Origin::start(|call| {
+        call.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        call.echo()
+    });
+    let new = Origin::answering("new");
+    let bookend = Bookend::start(&Site::of(&[&old]));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert_eq!(client.read_head().status, 101);
+    assert_eq!(bookend.reload_site(&Site::of(&[&new])), Reload::InForce);
+    client.send("hello");
+    assert_eq!(client.read_exactly(5), b"hello");
 }
 
 #[test]

@@ -153,10 +153,17 @@ impl Drop for Bookend {
     }
 }
 
+/// The program, to be run with other arguments; its process log is plain.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// `bookend check` of this text.
 pub(crate) fn check(yaml: &str) -> Output {
     let directory = TempDirectory::new();
     let file = directory.path().join("bookend.yaml");
     fs::write(&file, yaml).unwrap();
-    Command::new(PROGRAM).args(["check", "-c"]).arg(file).output().unwrap()
+    program().args(["check", "-c"]).arg(file).output().unwrap()
 }

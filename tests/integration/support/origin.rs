@@ -282,6 +282,12 @@ impl Call<'_> {
         Next::Reset
     }
 
+    /// Waits until the peer ends the connection; whatever it still sends is thrown away.
+    pub(crate) fn wait_for_the_end(&mut self) {
+        self.body_is_read = true;
+        let _ = io::copy(self.reader, &mut io::sink());
+    }
+
     /// Sends back whatever comes, until the peer is done: what is left of a protocol after an upgrade.
     pub(crate) fn echo(&mut self) -> Next {
         self.body_is_read = true;
