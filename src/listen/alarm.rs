@@ -51,3 +51,56 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn ring(alarm: &mut Alarm, mut deadline: impl FnMut() -> u64) -> u64 {
+        poll_fn(|cx| alarm.poll(cx, deadline())).await;
+        clock::millis()
+    }
+
+    #[tokio::test]
+    async fn rings_at_its_deadline() {
+        let deadline = clock::millis() + 20;
+        assert!(ring(&mut Alarm::default(), || deadline).await >= deadline);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_moved_away_is_waited_for() {
+        let first = clock::millis() + 10;
+        let mut looks = 0;
+        let moved = || {
+            looks += 1;
+            if looks == 1 { first } else { first + 20 }
+        };
+        assert!(ring(&mut Alarm::default(), moved).await >= first + 20);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_came_nearer_is_kept() {
+        let far = clock::millis() + 60_000;
+        let near = clock::millis() + 10;
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| {
+            assert!(alarm.poll(cx, far).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        let rang = ring(&mut alarm, || near).await;
+        assert!(rang >= near && rang < far, "{rang}");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_at_the_end_of_time_is_none() {
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| {
+            assert!(alarm.poll(cx, u64::MAX).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
