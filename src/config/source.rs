@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::syntax;
 
 /// The largest file in bytes: room for more than ten thousand routes.
-pub(super) const LARGEST_FILE: usize = 2 * 1024 * 1024;
+const LARGEST_FILE: usize = 2 * 1024 * 1024;
 /// How deep lists and mappings may be nested; a configuration needs seven levels.
 const DEEPEST: usize = 64;
 /// The smallest file that works, shown to who has an empty one.
