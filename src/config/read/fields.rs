@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 
-use super::super::tree::Tree;
 use super::{Fault, Value, nearest};
+use crate::config::tree::Tree;
 
 /// A mapping whose keys bookend knows: the keys that are asked for are the ones it knows.
-pub(in super::super) struct Fields<'a> {
+pub(in crate::config) struct Fields<'a> {
     value: &'a Value<'a>,
     entries: Vec<(usize, &'a str, &'a Tree)>,
     known: RefCell<Vec<&'static str>>,
@@ -18,7 +18,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads the value at `key`; `None` if there is none, or it was reported.
-    pub(in super::super) fn read<T>(
+    pub(in crate::config) fn read<T>(
         &self,
         key: &'static str,
         read: impl FnOnce(Value<'_>) -> Option<T>,
@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads the value at `key`, and reports that it is missing if there is none.
-    pub(in super::super) fn require<T>(
+    pub(in crate::config) fn require<T>(
         &self,
         key: &'static str,
         example: &str,
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads the value at `key`, or takes `default` if there is none; `None` if it was reported.
-    pub(in super::super) fn read_or<T>(
+    pub(in crate::config) fn read_or<T>(
         &self,
         key: &'static str,
         default: impl FnOnce() -> T,
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether the file has `key`.
-    pub(in super::super) fn has(&self, key: &str) -> bool {
+    pub(in crate::config) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(_, name, _)| *name == key)
     }
 

@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::locate::{Locations, Place};
-use super::super::problem::{Problem, Problems};
+use crate::config::locate::{Locations, Place};
+use crate::config::problem::{Problem, Problems};
 
 /// After so many problems reading ends: nobody reads on, and a broken file must not cost more than a good one.
 const MOST_PROBLEMS: usize = 1000;
 
 /// What is wrong with one value.
-pub(in super::super) struct Fault {
+pub(in crate::config) struct Fault {
     message: String,
     help: Option<String>,
     /// Where the value stands that this one is in conflict with.
@@ -21,7 +21,7 @@ pub(in super::super) struct Fault {
 
 /// The problems of a file as they are found.
 #[derive(Default)]
-pub(in super::super) struct Findings {
+pub(in crate::config) struct Findings {
     found: RefCell<Vec<Found>>,
     is_cut: Cell<bool>,
     /// The keys that were looked for and those that were there; kept only where a test asks.
@@ -30,11 +30,11 @@ pub(in super::super) struct Findings {
 
 /// Paths of keys, with `*` for a name and `[]` for a place in a list.
 #[derive(Debug, Default)]
-pub(in super::super) struct Keys {
+pub(in crate::config) struct Keys {
     /// The keys that a reader looked for.
-    pub(in super::super) known: BTreeSet<String>,
+    pub(in crate::config) known: BTreeSet<String>,
     /// Those of them that the file has.
-    pub(in super::super) present: BTreeSet<String>,
+    pub(in crate::config) present: BTreeSet<String>,
 }
 
 struct Found {
@@ -45,22 +45,22 @@ struct Found {
 
 impl Fault {
     /// A value that is wrong, with what is wrong about it.
-    pub(in super::super) fn new(message: impl Into<String>) -> Self {
+    pub(in crate::config) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), help: None, first: None, is_about_key: false }
     }
 
     /// Adds how to mend it.
-    pub(in super::super) fn help(self, help: impl Into<String>) -> Self {
+    pub(in crate::config) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
     /// Adds the place of the value that was there first.
-    pub(in super::super) fn first(self, place: Place) -> Self {
+    pub(in crate::config) fn first(self, place: Place) -> Self {
         Self { first: Some(place), ..self }
     }
 
     /// Points at the key instead of the value.
-    pub(in super::super) fn on_key(self) -> Self {
+    pub(in crate::config) fn on_key(self) -> Self {
         Self { is_about_key: true, ..self }
     }
 }
@@ -68,18 +68,18 @@ impl Fault {
 impl Findings {
     /// Findings that also keep the keys.
     #[cfg(test)]
-    pub(in super::super) fn with_keys() -> Self {
+    pub(in crate::config) fn with_keys() -> Self {
         Self { keys: Some(RefCell::default()), ..Self::default() }
     }
 
     /// The keys, if they were kept.
     #[cfg(test)]
-    pub(in super::super) fn into_keys(self) -> Keys {
+    pub(in crate::config) fn into_keys(self) -> Keys {
         self.keys.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// Whether so much was found that reading shall end.
-    pub(in super::super) fn is_full(&self) -> bool {
+    pub(in crate::config) fn is_full(&self) -> bool {
         self.is_cut.get()
     }
 
@@ -104,7 +104,7 @@ impl Findings {
     }
 
     /// Ends the search: `value` if nothing is wrong, else every problem with its place in `text`.
-    pub(in super::super) fn finish<T>(
+    pub(in crate::config) fn finish<T>(
         &self,
         file: &Arc<str>,
         text: &str,

@@ -1,30 +1,31 @@
 //! The word somebody may have meant.
 
 /// So many words are compared at most; a file with more names gets no suggestion from beyond.
-const MOST_WORDS: usize = 1000;
+const MOST_WORDS: usize = 500;
 /// Longer words are no misspelt ones.
 const LONGEST_WORD: usize = 64;
 
 /// The one of `words` that is most like `word`, if it is like it at all: one slip in three letters.
+///
+/// A slip is a letter that is changed, added, removed or swapped; letter case, and `-` for `_`, are none.
 pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > LONGEST_WORD {
         return None;
     }
     let most_slips = (word.chars().count() / 3).max(1);
+    let word = plain(word);
     words
         .into_iter()
         .take(MOST_WORDS)
         .filter(|known| known.len().abs_diff(word.len()) <= most_slips)
-        .map(|known| (slips(word, known), known))
+        .map(|known| (strsim::osa_distance(&word, &plain(known)), known))
         .filter(|&(slips, _)| slips <= most_slips)
         .min_by_key(|&(slips, _)| slips)
         .map(|(_, known)| known)
 }
 
-/// How many letters must be changed, added, removed or swapped; letter case and `-` for `_` are no slip.
-fn slips(word: &str, known: &str) -> usize {
-    let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
-    strsim::damerau_levenshtein(&plain(word), &plain(known))
+fn plain(text: &str) -> String {
+    text.to_ascii_lowercase().replace('-', "_")
 }
 
 #[cfg(test)]

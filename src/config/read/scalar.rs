@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::super::tree::Tree;
 use super::value::shown;
 use super::{Fault, Value, nearest};
+use crate::config::tree::Tree;
 use crate::model::{Advice, StatusSet};
 
 impl<'a> Value<'a> {
     /// Reads text; `what` says what it is, as in "a host".
-    pub(in super::super) fn text(&self, what: &str) -> Option<&'a str> {
+    pub(in crate::config) fn text(&self, what: &str) -> Option<&'a str> {
         match self.tree {
             Tree::Text(text) => Some(text),
             _ => self.unexpected(what),
@@ -22,7 +22,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads text that a number or `true` would be, too, in quotes.
-    pub(in super::super) fn free_text(&self, what: &str) -> Option<&'a str> {
+    pub(in crate::config) fn free_text(&self, what: &str) -> Option<&'a str> {
         match self.tree {
             Tree::Bool(_) | Tree::Whole(_) | Tree::Real(_) => {
                 self.fail(Fault::new(format!("expected {what}, found {self}")).help("put it in quotes"))
@@ -34,7 +34,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads text that is a `T`.
-    pub(in super::super) fn parsed<T>(&self, what: &str) -> Option<T>
+    pub(in crate::config) fn parsed<T>(&self, what: &str) -> Option<T>
     where
         T: FromStr<Err: Advice>,
     {
@@ -51,7 +51,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads one of `words`.
-    pub(in super::super) fn one_of<T: Copy>(&self, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    pub(in crate::config) fn one_of<T: Copy>(&self, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -68,7 +68,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads `true` or `false`.
-    pub(in super::super) fn boolean(&self) -> Option<bool> {
+    pub(in crate::config) fn boolean(&self) -> Option<bool> {
         let said = match self.tree {
             Tree::Bool(value) => return Some(*value),
             Tree::Text(text) => text.to_ascii_lowercase(),
@@ -83,7 +83,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a whole number within `bounds`.
-    pub(in super::super) fn whole<T>(&self, bounds: RangeInclusive<T>) -> Option<T>
+    pub(in crate::config) fn whole<T>(&self, bounds: RangeInclusive<T>) -> Option<T>
     where
         T: Copy + PartialOrd + std::fmt::Display + TryFrom<i128>,
     {
@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a duration within `bounds`.
-    pub(in super::super) fn duration(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+    pub(in crate::config) fn duration(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
         const WHAT: &str = "a duration like `10s`, `250ms` or `1m 30s`";
         let text = match self.tree {
             Tree::Text(text) => text,
@@ -128,7 +128,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a size in bytes within `bounds`.
-    pub(in super::super) fn size(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(in crate::config) fn size(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let size = match self.tree {
             Tree::Whole(number) => u64::try_from(*number).ok(),
             Tree::Text(text) => match text.parse::<ByteSize>() {
@@ -152,7 +152,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads `off` as `Some(None)`, and `what` it is else by `read`.
-    pub(in super::super) fn or_off<T>(
+    pub(in crate::config) fn or_off<T>(
         &self,
         what: &str,
         read: impl FnOnce(&Self) -> Option<T>,
@@ -168,7 +168,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads statuses and ranges of them: one, or a list.
-    pub(in super::super) fn statuses(&self) -> Option<StatusSet> {
+    pub(in crate::config) fn statuses(&self) -> Option<StatusSet> {
         let sets = self.each_or_one("a status", |item| match item.tree {
             Tree::Whole(number) => match number.to_string().parse::<StatusSet>() {
                 Ok(set) => Some(set),
@@ -180,7 +180,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads the path of a file.
-    pub(in super::super) fn file_path(&self) -> Option<PathBuf> {
+    pub(in crate::config) fn file_path(&self) -> Option<PathBuf> {
         match self.free_text("the path of a file")? {
             "" => self.fail(Fault::new("the path is empty").help("remove the key if no file is wanted")),
             text => Some(PathBuf::from(text)),
@@ -189,7 +189,7 @@ impl<'a> Value<'a> {
 }
 
 /// The fault behind an error that has advice.
-pub(in super::super) fn fault(error: &impl Advice) -> Fault {
+pub(in crate::config) fn fault(error: &impl Advice) -> Fault {
     let fault = Fault::new(shown_long(&error.to_string()));
     match error.advice() {
         Some(advice) => fault.help(shown_long(&advice)),

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::super::locate::Place;
-use super::super::tree::Tree;
 use super::{Fault, Fields, Findings, nearest};
+use crate::config::locate::Place;
+use crate::config::tree::Tree;
 
 /// A longer text is cut where it is shown.
 const LONGEST_SHOWN: usize = 80;
 
 /// One value of the tree, and how it was reached.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Value<'a> {
+pub(in crate::config) struct Value<'a> {
     pub(super) tree: &'a Tree,
     pub(super) findings: &'a Findings,
     parent: Option<&'a Value<'a>>,
@@ -34,18 +34,18 @@ enum Step<'a> {
 
 impl<'a> Value<'a> {
     /// The whole document.
-    pub(in super::super) fn root(tree: &'a Tree, findings: &'a Findings) -> Self {
+    pub(in crate::config) fn root(tree: &'a Tree, findings: &'a Findings) -> Self {
         Self { tree, findings, parent: None, step: Step::Root }
     }
 
     /// Reports what is wrong with this value.
-    pub(in super::super) fn report(&self, fault: Fault) {
+    pub(in crate::config) fn report(&self, fault: Fault) {
         let fault = if matches!(self.tree, Tree::Null) { fault.on_key() } else { fault };
         self.findings.add(self.place(), self.path(), fault);
     }
 
     /// Reports what is wrong with this value; always `None`, for readers to end with.
-    pub(in super::super) fn fail<T>(&self, fault: Fault) -> Option<T> {
+    pub(in crate::config) fn fail<T>(&self, fault: Fault) -> Option<T> {
         self.report(fault);
         None
     }
@@ -68,27 +68,27 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is a mapping.
-    pub(in super::super) fn is_mapping(&self) -> bool {
+    pub(in crate::config) fn is_mapping(&self) -> bool {
         matches!(self.tree, Tree::Mapping(_))
     }
 
     /// Whether this is a list without values.
-    pub(in super::super) fn is_empty_list(&self) -> bool {
+    pub(in crate::config) fn is_empty_list(&self) -> bool {
         matches!(self.tree, Tree::List(items) if items.is_empty())
     }
 
     /// Whether this is a mapping without entries.
-    pub(in super::super) fn is_empty_mapping(&self) -> bool {
+    pub(in crate::config) fn is_empty_mapping(&self) -> bool {
         matches!(self.tree, Tree::Mapping(entries) if entries.is_empty())
     }
 
     /// Which entry of a list or mapping this is.
-    pub(in super::super) fn index(&self) -> Option<usize> {
+    pub(in crate::config) fn index(&self) -> Option<usize> {
         self.step.index()
     }
 
     /// The one of `words` that is most like `word`, unless there were too many problems already.
-    pub(in super::super) fn nearest<'w>(
+    pub(in crate::config) fn nearest<'w>(
         &self,
         word: &str,
         words: impl IntoIterator<Item = &'w str>,
@@ -97,7 +97,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a mapping whose keys bookend knows; a key that `read` does not look for is reported.
-    pub(in super::super) fn fields<T>(&self, what: &str, read: impl FnOnce(&Fields<'_>) -> T) -> Option<T> {
+    pub(in crate::config) fn fields<T>(&self, what: &str, read: impl FnOnce(&Fields<'_>) -> T) -> Option<T> {
         let Tree::Mapping(entries) = self.tree else { return self.unexpected(what) };
         let fields = Fields::new(self, entries);
         let value = read(&fields);
@@ -106,7 +106,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a mapping whose keys the file chooses; hands `read` each key and its value.
-    pub(in super::super) fn named<T>(
+    pub(in crate::config) fn named<T>(
         &self,
         what: &str,
         read: impl Fn(&'a str, Value<'_>) -> Option<T>,
@@ -120,7 +120,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads a list; hands `read` each value of it.
-    pub(in super::super) fn each<T>(
+    pub(in crate::config) fn each<T>(
         &self,
         what: &str,
         mut read: impl FnMut(Value<'_>) -> Option<T>,
@@ -138,7 +138,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads one value, or a list of them.
-    pub(in super::super) fn each_or_one<T>(
+    pub(in crate::config) fn each_or_one<T>(
         &self,
         what: &str,
         mut read: impl FnMut(Value<'_>) -> Option<T>,
@@ -150,7 +150,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads one value, or a list of at least one.
-    pub(in super::super) fn one_or_each<T>(
+    pub(in crate::config) fn one_or_each<T>(
         &self,
         what: &str,
         read: impl FnMut(Value<'_>) -> Option<T>,
@@ -189,14 +189,14 @@ impl<'a> Value<'a> {
     }
 
     /// How to get here from the root.
-    pub(in super::super) fn place(&self) -> Place {
+    pub(in crate::config) fn place(&self) -> Place {
         let mut place: Place = self.up().filter_map(|value| value.step.index()).collect();
         place.reverse();
         place
     }
 
     /// What this value is called, as in `pools.web.nodes[1]`.
-    pub(in super::super) fn path(&self) -> String {
+    pub(in crate::config) fn path(&self) -> String {
         self.path_by(|path, step| match step {
             Step::Root => {}
             Step::Item(index) => path.push_str(&format!("[{index}]")),
@@ -294,7 +294,7 @@ impl Step<'_> {
 }
 
 /// `text` in one line, cut where it is long.
-pub(in super::super) fn shown(text: &str) -> String {
+pub(in crate::config) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_SHOWN).flat_map(escaped).collect();
     if text.chars().nth(LONGEST_SHOWN).is_some() {
         shown.push('…');

@@ -32,7 +32,7 @@ fn survive(bytes: &[u8]) -> Option<String> {
 
 #[test]
 fn text_that_is_slow_to_read_is_refused_or_read_in_time() {
-    const SIZE: usize = 2 * 1024 * 1024;
+    const SIZE: usize = 512 * 1024;
     let filled = |part: &str| part.repeat(SIZE / part.len());
     let counted = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
     let texts = [
@@ -86,7 +86,7 @@ fn many_misspelt_names_are_compared_in_time() {
     let routes: String = (0..20_000).map(|i| format!("  - pool: pool_numbre_{i}\n")).collect();
     let text = format!("listeners:\n  - address: 0.0.0.0:80\npools:\n{pools}routes:\n{routes}");
     let said = survive(text.as_bytes()).unwrap();
-    assert!(said.contains("and more: reading ended after 1000 problems"), "{}", &said[said.len() - 200..]);
+    assert!(said.ends_with("and more: reading ended after 1000 problems"));
 }
 
 #[test]
