@@ -108,6 +108,7 @@ impl Reloader {
         let probes = Probes::new(Arc::clone(&observer));
         let mut reloader = Self { source, current, registry, door, probes, limits, observer };
         let first = reloader.current.load();
+        reloader.limits.allow(first.config().server.max_connections);
         let prepared = reloader.door.prepare(&first.config().listeners).await?;
         reloader.probes.resolve_first(&first).await;
         reloader.probes.follow(&first);
@@ -135,9 +136,7 @@ impl Reloader {
         let prepared = self.door.prepare(&next.config().listeners).await?;
         self.probes.resolve_first(&next).await;
         let next = Arc::new(next);
-        if let Some(most) = next.config().server.max_connections {
-            self.limits.allow(most);
-        }
+        self.limits.allow(next.config().server.max_connections);
         self.current.swap(Arc::clone(&next));
         self.door.open(prepared);
         self.probes.follow(&next);
@@ -154,7 +153,7 @@ impl Reloader {
     }
 
     /// Closes every listener, for good.
-    pub fn close(&mut self) {
-        self.door.close();
+    pub async fn close(&mut self) {
+        self.door.close().await;
     }
 }

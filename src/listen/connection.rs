@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -22,6 +22,8 @@ pub enum Waiting {
     Body,
     /// A node, to begin or go on with its answer.
     Node,
+    /// A node, to say that it wants the body that its client holds back (`Expect: 100-continue`).
+    Continue,
     /// Nobody: the connection was upgraded, or its answer has no end to wait for.
     Nothing,
 }
@@ -53,6 +55,8 @@ pub struct Connection {
     head_bytes: AtomicU64,
     /// Whose time ran out; the phases above see an error on this stream and ask here.
     late: AtomicU8,
+    /// The answer broke off and its client could not tell by the end of the connection alone.
+    is_broken_off: AtomicBool,
 }
 
 impl Connection {
@@ -70,6 +74,7 @@ impl Connection {
             limit: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
+            is_broken_off: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -103,6 +108,18 @@ impl Connection {
         self.begin(Waiting::Body, limit);
     }
 
+    /// The client holds its body back; the node has `limit` to ask for it or to answer without it.
+    pub fn await_continue(&self, limit: Duration) {
+        self.begin(Waiting::Continue, limit);
+    }
+
+    /// The node answers while the body is still coming: what either of them sends gives both their time again, which is
+    /// the longer of `limit` and the client's.
+    pub fn await_either(&self, limit: Duration) {
+        let limit = self.listener().timeouts.body.max(limit);
+        self.begin(Waiting::Body, limit);
+    }
+
     /// The request is complete, or its answer goes on: the node has `limit` for its next byte.
     pub fn await_node(&self, limit: Duration) {
         self.begin(Waiting::Node, limit);
@@ -129,6 +146,15 @@ impl Connection {
         }
     }
 
+    /// The answer broke off: the connection is reset when it ends, so that the client can tell.
+    pub fn break_off(&self) {
+        self.is_broken_off.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.is_broken_off.load(Ordering::Relaxed)
+    }
+
     /// What the connection waits for.
     pub fn waiting(&self) -> Waiting {
         match self.waiting.load(Ordering::Relaxed) {
@@ -136,6 +162,7 @@ impl Connection {
             1 => Waiting::Head,
             2 => Waiting::Body,
             3 => Waiting::Node,
+            4 => Waiting::Continue,
             _ => Waiting::Nothing,
         }
     }
@@ -148,6 +175,7 @@ impl Connection {
                 self.count_head(bytes);
             }
             Waiting::Head => self.count_head(bytes),
+            Waiting::Continue => self.await_body(),
             Waiting::Body | Waiting::Node | Waiting::Nothing => self.progressed(),
         }
     }

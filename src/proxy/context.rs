@@ -11,7 +11,7 @@ use crate::answer::Kind;
 use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
 use crate::listen::{Connection, Waiting};
-use crate::retry;
+use crate::retry::{self, Repeatability};
 
 /// One request. Each field is made whole by one phase.
 #[derive(Debug)]
@@ -87,6 +87,11 @@ impl Context {
         self.cause.get_or_insert(cause);
     }
 
+    /// Whether something may happen twice if the request is carried out twice.
+    pub(super) fn is_unsafe(&self) -> bool {
+        self.admitted.as_ref().is_some_and(|admitted| admitted.request.repeatability == Repeatability::Unsafe)
+    }
+
     /// What the client is told; `None` if it cannot be told anything any more.
     pub(super) fn status(&self) -> Option<StatusCode> {
         self.cause.as_ref()?.status()
@@ -99,12 +104,47 @@ impl Context {
         }
     }
 
+    /// The client holds its body back until the node has said that it wants it: until then the node's time is running.
+    pub(super) fn client_waits_for_node(&self) {
+        if let (Some(connection), Some(route)) = (&self.connection, self.route())
+            && matches!(connection.waiting(), Waiting::Body | Waiting::Continue)
+            && self.body.received == 0
+        {
+            connection.await_continue(route.timeouts.first_byte);
+        }
+    }
+
+    /// The node wants the body that the client holds back.
+    pub(super) fn node_continues(&self) {
+        if let Some(connection) = &self.connection
+            && connection.waiting() == Waiting::Continue
+        {
+            connection.await_body();
+        }
+    }
+
+    /// The node's answer began, and `limit` is for every further piece of it.
+    pub(super) fn answer_began(&self, limit: Duration) {
+        let Some(connection) = &self.connection else { return };
+        match connection.waiting() {
+            Waiting::Node => connection.await_node(limit),
+            // Both ends have something to say; either keeps the exchange alive.
+            Waiting::Body | Waiting::Continue => connection.await_either(limit),
+            Waiting::Request | Waiting::Head | Waiting::Nothing => {}
+        }
+    }
+
     /// A piece of the answer came.
     pub(super) fn answer_goes_on(&self) {
-        if let Some(connection) = &self.connection
-            && connection.waiting() == Waiting::Node
-        {
+        if let Some(connection) = &self.connection {
             connection.progressed();
+        }
+    }
+
+    /// The client is to see that its answer is not complete.
+    pub(super) fn break_off(&self) {
+        if let Some(connection) = &self.connection {
+            connection.break_off();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
@@ -11,7 +11,6 @@ use super::context::Context;
 use super::failure;
 use crate::clock;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
-use crate::listen::Waiting;
 use crate::upstream::Place;
 
 /// Tells the node where the request came from. Hop-by-hop headers are gone by now: Pingora removes them before.
@@ -49,6 +48,9 @@ pub(super) fn request(
             Some(Place::Unix(_)) | None => "localhost".to_owned(),
         };
         request.insert_header(header::HOST, host)?;
+    }
+    if request.headers.contains_key(header::EXPECT) {
+        context.client_waits_for_node();
     }
     match &context.asker {
         Some(asker) if !asker.id.is_kept() => {
@@ -97,17 +99,16 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
         return;
     }
     if answer.status.is_informational() {
+        // A node that says 100 waits for the client again.
+        context.node_continues();
         return;
     }
     for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
         answer.remove_header(&name);
     }
-    let is_waiting_for_node =
-        context.connection.as_ref().is_some_and(|connection| connection.waiting() == Waiting::Node);
-    if let Some(route) = context.route().filter(|_| is_waiting_for_node) {
-        let limit = if is_endless(&answer.headers) { Duration::MAX } else { route.timeouts.between_bytes };
-        context.await_node(limit);
-    }
+    let between_bytes = context.route().map_or(Duration::MAX, |route| route.timeouts.between_bytes);
+    let limit = if is_endless(&answer.headers) { Duration::MAX } else { between_bytes };
+    context.answer_began(limit);
     if session.is_process_shutting_down() {
         session.set_keepalive(None);
     }
@@ -120,4 +121,12 @@ fn is_endless(headers: &HeaderMap) -> bool {
     };
     let begins = |with: &[u8]| kind.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
     begins(b"text/event-stream") || begins(b"application/grpc")
+}
+
+/// Takes back what Pingora does for clients that it is not meant for: HTTP/1.0 knows no chunks (RFC 9112, 6.1), so an answer
+/// without a length ends with the connection.
+pub(super) fn fit_to_client(session: &Session, answer: &mut ResponseHeader) {
+    if session.req_header().version < Version::HTTP_11 {
+        answer.remove_header(&header::TRANSFER_ENCODING);
+    }
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Reach, Repeatability, Request};
+use super::{Failure, Reach, Repeatability, Request};
 use crate::config;
 
 /// Two nodes that break on the same request end it: a query of death must not take a third.
@@ -39,19 +39,21 @@ pub enum Decision {
 }
 
 impl Policy {
-    /// Decides what comes after an attempt that got as far as `reach`, and keeps count in `progress`.
+    /// Decides what comes after an attempt that failed, and keeps count in `progress`.
     ///
     /// `untried` says whether there is a node that this request has not tried, `returnable` whether there is one that it
     /// has tried and that did not refuse it.
     pub fn decide(
         &self,
         request: Request,
-        reach: Reach,
+        failure: impl Into<Failure>,
         progress: &mut Progress,
         untried: bool,
         returnable: bool,
     ) -> Decision {
-        progress.count(reach);
+        let failure = failure.into();
+        let reach = failure.reach;
+        progress.count(failure);
         if !self.may_repeat(request, reach, progress) || self.is_spent(reach, progress) {
             return Decision::End;
         }
@@ -108,13 +110,13 @@ impl Policy {
 }
 
 impl Progress {
-    fn count(&mut self, reach: Reach) {
-        match reach {
+    fn count(&mut self, failure: Failure) {
+        match failure.reach {
             Reach::NotSent => {}
             Reach::Answered(_) | Reach::Silent | Reach::Truncated => self.counted += 1,
             Reach::PartSent | Reach::MaybeSent | Reach::Nonsense => {
                 self.counted += 1;
-                self.broken += 1;
+                self.broken += u32::from(!failure.is_of_the_connection());
             }
         }
     }

@@ -115,6 +115,20 @@ fn two_nodes_that_break_end_the_request() {
 }
 
 #[test]
+fn pooled_connections_that_closed_are_no_query_of_death() {
+    let mut progress = Progress::default();
+    let closed = Failure { reach: Reach::MaybeSent, was_pooled: true };
+    let get = request(Method::GET);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, true, false), Decision::Another);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::Again);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::End);
+    assert_eq!(
+        policy(3).decide(request(Method::POST), closed, &mut Progress::default(), true, true),
+        Decision::End
+    );
+}
+
+#[test]
 fn a_node_that_broke_is_tried_again_when_the_others_refuse() {
     let mut progress = Progress::default();
     let get = request(Method::GET);

@@ -1,16 +1,19 @@
 //! The process: its threads, its signals, its beginning and its end.
 
+mod descriptors;
+mod pid_file;
 mod workers;
 
 use std::io;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::descriptors::Budget;
+use self::pid_file::PidFile;
 use self::workers::{Workers, count_threads};
 use crate::balance::Registry;
 use crate::clock;
@@ -20,8 +23,8 @@ use crate::listen::{FrontDoor, Limits};
 use crate::observe::Observer;
 use crate::reload::{LoadError, Reloader, Source};
 
-/// Descriptors that are not for connections: files, sockets of our own, the runtime.
-const RESERVED_DESCRIPTORS: u64 = 256;
+/// How long a connection that was just accepted has for its first request when the process stops.
+const FIRST_READ: Duration = Duration::from_millis(100);
 
 /// Why the process could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +57,10 @@ pub enum ServerError {
 pub fn run(source: Source) -> Result<(), ServerError> {
     let config = source.load()?;
     let control = runtime()?;
-    control.block_on(serve(source, config))
+    let result = control.block_on(serve(source, config));
+    // A look-up that hangs in the system's resolver must not keep the process.
+    control.shutdown_background();
+    result
 }
 
 /// A runtime for one thread.
@@ -70,13 +76,14 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
     let observer = Arc::new(Observer::new(clock::millis)?);
     let registry = Arc::new(Registry::default());
-    let limits = Arc::new(Limits::new(most_connections(&config.server)));
     let pid_file = config.server.pid_file.clone();
     let threads = count_threads(config.server.threads);
+    let budget = Budget::raise(threads);
+    let limits = Arc::new(Limits::new(budget.connections));
 
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
-    let workers = Workers::start(threads, &current, &observer)?;
+    let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
     let mut reloader = Reloader::start(
         source,
@@ -87,28 +94,42 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&observer),
     )
     .await?;
-    let _pid_file = pid_file.map(PidFile::write).transpose()?;
+    let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
+    let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
 
-    let stop = loop {
-        match signals.next().await {
-            Wish::Reload => reloader.reload().await,
-            Wish::Stop(stop) => break stop,
-        }
-    };
+    let stop = follow(&mut signals, &mut reloader).await;
     observer.stopping(stop, limits.open());
     let settings = current.load().config().server.clone();
     tokio::select! {
         () = finish(&mut reloader, &workers, &limits, &settings) => {}
-        () = signals.stop_again() => {}
+        // Whoever asks twice has lost patience.
+        _ = signals.stop() => {}
     }
     observer.stopped(limits.open());
     Ok(())
 }
 
+/// Does what the signals ask for until one of them asks for the end.
+async fn follow(signals: &mut Signals, reloader: &mut Reloader) -> &'static str {
+    loop {
+        match signals.next().await {
+            Wish::Stop(stop) => return stop,
+            Wish::Reload => tokio::select! {
+                () = reloader.reload() => {}
+                // A file system or a resolver that hangs must not make the process deaf.
+                stop = signals.stop() => return stop,
+            },
+        }
+    }
+}
+
 /// Lets what is under way finish, for as long as it may take.
 async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, settings: &config::Server) {
     tokio::time::sleep(settings.shutdown_delay).await;
-    reloader.close();
+    reloader.close().await;
+    if limits.open() > 0 {
+        tokio::time::sleep(FIRST_READ).await;
+    }
     workers.finish().await;
     let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
 }
@@ -148,47 +169,10 @@ impl Signals {
         }
     }
 
-    /// Returns when somebody who is waiting for the end loses patience.
-    async fn stop_again(&mut self) {
+    async fn stop(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-    }
-}
-
-/// Raises the number of descriptors as far as the system lets us, and says how many connections they are good for: each
-/// may need one to its client and one to a node.
-fn most_connections(settings: &config::Server) -> NonZeroUsize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let descriptors = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    let descriptors = descriptors.unwrap_or(u64::from(u32::MAX));
-    let possible = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2;
-    let possible = usize::try_from(possible).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
-    settings.max_connections.map_or(possible, |wanted| wanted.min(possible))
-}
-
-/// The file with the process id; removed on drop.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: PathBuf) -> Result<Self, ServerError> {
-        write_id(&path).map_err(|source| ServerError::PidFile { path: path.clone(), source })?;
-        Ok(Self(path))
-    }
-}
-
-fn write_id(path: &Path) -> io::Result<()> {
-    std::fs::write(path, format!("{}\n", std::process::id()))
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // Someone may have removed it before us.
-        let _ = std::fs::remove_file(&self.0);
     }
 }
