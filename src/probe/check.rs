@@ -68,7 +68,7 @@ impl Watcher {
     fn new(pool: &Arc<Pool>, member: &Arc<Member>, observer: &Arc<Observer>) -> Option<Self> {
         let Some(settings) = pool.settings().health_check.clone() else {
             if let Some(transition) = member.node.unchecked() {
-                observer.node(pool.name(), &member.name, transition, &"no longer checked");
+                observer.node(pool.name().as_str(), &member.name, transition, &"no longer checked");
             }
             return None;
         };
@@ -109,7 +109,7 @@ impl Watcher {
         let thresholds = Thresholds { fall: self.settings.fall, rise: self.settings.rise };
         if let Some(transition) = self.member.node.checked(why.is_none(), thresholds) {
             let why = why.as_deref().unwrap_or("checks pass");
-            self.observer.node(self.pool.name(), &self.member.name, transition, &why);
+            self.observer.node(self.pool.name().as_str(), &self.member.name, transition, &why);
         }
     }
 }

@@ -8,6 +8,7 @@ use pingora_proxy::Session;
 use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
+use crate::clock;
 use crate::headers::RequestId;
 use crate::listen::Connection;
 use crate::retry;
@@ -26,6 +27,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
     context.asker = Some(Asker {
         id: RequestId::new(&head.headers, fastrand::u128(..)),
         kind: Kind::preferred(head.headers.get_all(header::ACCEPT)),
+        began: clock::now(),
     });
     check_host(session)?;
     check_head(session, context)?;

@@ -1,5 +1,6 @@
 //! Attempts: one node after the other, each the best that the request has not tried.
 
+use std::fmt;
 use std::sync::Arc;
 
 use pingora::upstreams::peer::HttpPeer;
@@ -14,25 +15,23 @@ use crate::upstream::{Member, Place};
 /// The attempts of one request.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    tried: SmallVec<[Tried; 2]>,
+    history: SmallVec<[Attempt; 2]>,
     progress: Progress,
     /// How often the request returned to nodes that it had tried.
     returns: u32,
-    /// Attempts in all.
-    count: usize,
 }
 
 #[derive(Debug)]
-struct Tried {
+struct Attempt {
     member: Arc<Member>,
-    /// Nothing was sent: it refused, or could not be reached.
-    refused: bool,
+    /// How far it got, if it failed.
+    reach: Option<Reach>,
 }
 
 impl Attempts {
     /// How many there were.
     pub(super) fn count(&self) -> usize {
-        self.count
+        self.history.len()
     }
 
     /// The status of the answer that was set aside for a better one.
@@ -42,7 +41,12 @@ impl Attempts {
 
     /// The node of the attempt under way, or of the last one.
     pub(super) fn last(&self) -> Option<&Arc<Member>> {
-        self.tried.last().map(|tried| &tried.member)
+        self.history.last().map(|attempt| &attempt.member)
+    }
+
+    /// How far the first attempt got that failed.
+    pub(super) fn first_failure(&self) -> Option<Reach> {
+        self.history.iter().find_map(|attempt| attempt.reach)
     }
 
     /// Takes the failure of the attempt under way and decides what comes next.
@@ -53,11 +57,11 @@ impl Attempts {
         reach: Reach,
         pool: &Pool,
     ) -> Decision {
-        if let Some(last) = self.tried.last_mut() {
-            last.refused = reach == Reach::NotSent;
+        if let Some(last) = self.history.last_mut() {
+            last.reach = Some(reach);
         }
         let untried = pool.members().iter().any(|member| !self.has_tried(member));
-        let returnable = self.tried.iter().any(|tried| !tried.refused);
+        let returnable = self.history.iter().any(|attempt| !self.has_refused(&attempt.member));
         let decision = policy.decide(request, reach, &mut self.progress, untried, returnable);
         if decision == Decision::Again {
             self.returns += 1;
@@ -66,11 +70,11 @@ impl Attempts {
     }
 
     fn has_tried(&self, member: &Arc<Member>) -> bool {
-        self.tried.iter().any(|tried| Arc::ptr_eq(&tried.member.node, &member.node))
+        self.history.iter().any(|attempt| attempt.is_at(member))
     }
 
     fn has_refused(&self, member: &Arc<Member>) -> bool {
-        self.tried.iter().any(|tried| tried.refused && Arc::ptr_eq(&tried.member.node, &member.node))
+        self.history.iter().any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
     }
 
     /// Picks the best node for the next attempt and remembers it as tried.
@@ -80,10 +84,28 @@ impl Attempts {
         } else {
             pool.select(|member| !self.has_refused(member))
         }?;
-        self.count += 1;
-        self.tried.retain(|tried| !Arc::ptr_eq(&tried.member.node, &member.node));
-        self.tried.push(Tried { member: Arc::clone(&member), refused: false });
+        self.history.push(Attempt { member: Arc::clone(&member), reach: None });
         Some(member)
+    }
+}
+
+impl Attempt {
+    fn is_at(&self, member: &Member) -> bool {
+        Arc::ptr_eq(&self.member.node, &member.node)
+    }
+}
+
+/// The nodes in order, with how far each attempt that failed got: `web-02:not_sent,web-01`.
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Attempt { member, reach }) in self.history.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            write!(f, "{comma}{}", member.name)?;
+            if let Some(reach) = reach {
+                write!(f, ":{}", reach.as_str())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -98,7 +120,7 @@ pub(super) async fn wait(context: &Context) {
 pub(super) fn begin(context: &mut Context) -> Option<Box<HttpPeer>> {
     let route = context.generation.route(context.admitted.as_ref()?.route)?;
     let member = context.attempts.next(&route.pool)?;
-    context.body.is_sent = false;
+    context.body.sent_at = None;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
     Some(Box::new(peer))

@@ -1,7 +1,7 @@
 //! What is known of one request on its way.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
@@ -22,12 +22,14 @@ pub struct Context {
     pub(super) admitted: Option<Admitted>,
     /// The connection it came on.
     pub(super) connection: Option<Arc<Connection>>,
-    /// Its name and the kind of answer it wants.
+    /// Its name, since when it is here, and the kind of answer it wants.
     pub(super) asker: Option<Asker>,
     /// Its body on the way to the node.
     pub(super) body: Body,
     /// Its attempts at nodes.
     pub(super) attempts: Attempts,
+    /// The status of the node's answer that goes to the client.
+    pub(super) passed: Option<StatusCode>,
     /// Why it ended without a node's answer; `None` while all is well.
     pub(super) cause: Option<Cause>,
 }
@@ -37,6 +39,8 @@ pub struct Context {
 pub(super) struct Asker {
     pub(super) id: RequestId,
     pub(super) kind: Kind,
+    /// When its head was there.
+    pub(super) began: Instant,
 }
 
 /// A request that may go to a node.
@@ -55,8 +59,8 @@ pub(super) struct Body {
     pub(super) received: u64,
     /// The most that may come; `None` is no limit.
     pub(super) limit: Option<u64>,
-    /// Whether this attempt was given all of it.
-    pub(super) is_sent: bool,
+    /// When this attempt was given the last of it.
+    pub(super) sent_at: Option<Instant>,
 }
 
 impl Context {
@@ -68,6 +72,7 @@ impl Context {
             asker: None,
             body: Body::default(),
             attempts: Attempts::default(),
+            passed: None,
             cause: None,
         }
     }

@@ -11,7 +11,8 @@ use pingora_proxy::Session;
 use super::context::Context;
 use crate::clock;
 use crate::listen::Late;
-use crate::retry::{Decision, Reach};
+use crate::observe::{Attempt, Observer};
+use crate::retry::{Decision, Outcome, Reach};
 
 /// The longest that a node's `Retry-After` keeps work from it.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -66,17 +67,21 @@ impl Cause {
         }
     }
 
-    /// Whether it is bookend or its nodes that failed the client, not the client itself.
-    pub(super) fn is_failure(&self) -> bool {
+    /// How a request ended that ended by this.
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::NoNode | Self::Node(_) | Self::FirstAnswer(_) | Self::Internal => true,
+            Self::NoNode => Outcome::NoNode,
+            Self::Node(Reach::Truncated) => Outcome::Cut,
+            Self::Node(reach) => Outcome::Failed(*reach),
+            Self::FirstAnswer(status) => Outcome::Failed(Reach::Answered(*status)),
+            Self::Internal => Outcome::Internal,
+            Self::ClientGone => Outcome::ClientGone,
             Self::NoRoute
             | Self::HostUnclear
             | Self::HeadTooLarge
             | Self::BodyTooLarge
             | Self::BodyTooSlow
-            | Self::BodyInvalid
-            | Self::ClientGone => false,
+            | Self::BodyInvalid => Outcome::Refused,
         }
     }
 }
@@ -112,12 +117,22 @@ pub(super) fn body_too_large(context: &mut Context) -> Box<Error> {
 }
 
 /// No connection: nothing was sent.
-pub(super) fn not_connected(session: &mut Session, error: Box<Error>, context: &mut Context) -> Box<Error> {
-    after(Reach::NotSent, session, error, context)
+pub(super) fn not_connected(
+    session: &mut Session,
+    error: Box<Error>,
+    context: &mut Context,
+    observer: &Observer,
+) -> Box<Error> {
+    after(Reach::NotSent, session, error, context, observer)
 }
 
 /// The attempt broke somewhere between its first byte and the last of its answer.
-pub(super) fn broken(session: &mut Session, mut error: Box<Error>, context: &mut Context) -> Box<Error> {
+pub(super) fn broken(
+    session: &mut Session,
+    mut error: Box<Error>,
+    context: &mut Context,
+    observer: &Observer,
+) -> Box<Error> {
     // Our own, from `judge` or `body_too_large`: it has been decided on.
     if matches!(error.etype(), ErrorType::HTTPStatus(_)) {
         return error;
@@ -137,7 +152,7 @@ pub(super) fn broken(session: &mut Session, mut error: Box<Error>, context: &mut
         return error;
     };
     error.as_up();
-    after(reach, session, error, context)
+    after(reach, session, error, context, observer)
 }
 
 /// Lets a node's answer pass, or sets it aside for that of another node.
@@ -145,6 +160,7 @@ pub(super) fn judge(
     session: &Session,
     answer: &ResponseHeader,
     context: &mut Context,
+    observer: &Observer,
 ) -> pingora::Result<()> {
     let status = answer.status;
     if !status.is_server_error() {
@@ -153,7 +169,7 @@ pub(super) fn judge(
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let_rest(answer, context);
     }
-    match decide(Reach::Answered(status), session, context) {
+    match decide(Reach::Answered(status), session, context, observer) {
         Decision::Another | Decision::Again => {
             let mut error = Error::new_up(ErrorType::HTTPStatus(status.as_u16()));
             error.set_retry(true);
@@ -178,8 +194,14 @@ pub(super) fn conclude(error: &Error, context: &mut Context) {
     context.end(cause);
 }
 
-fn after(reach: Reach, session: &Session, mut error: Box<Error>, context: &mut Context) -> Box<Error> {
-    match decide(reach, session, context) {
+fn after(
+    reach: Reach,
+    session: &Session,
+    mut error: Box<Error>,
+    context: &mut Context,
+    observer: &Observer,
+) -> Box<Error> {
+    match decide(reach, session, context, observer) {
         Decision::Another | Decision::Again => error.set_retry(true),
         Decision::End => {
             error.set_retry(false);
@@ -198,13 +220,23 @@ fn end_with_nodes(context: &mut Context, cause: Cause) {
     }
 }
 
-fn decide(reach: Reach, session: &Session, context: &mut Context) -> Decision {
+fn decide(reach: Reach, session: &Session, context: &mut Context, observer: &Observer) -> Decision {
     let Some(admitted) = &context.admitted else { return Decision::End };
     let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
     let mut request = admitted.request;
     // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
     request.is_replayable = !session.as_ref().retry_buffer_truncated();
-    context.attempts.failed(&route.retry, request, reach, &route.pool)
+    let decision = context.attempts.failed(&route.retry, request, reach, &route.pool);
+    if let Some(member) = context.attempts.last() {
+        let followed = decision != Decision::End;
+        observer.attempt_failed(&Attempt {
+            pool: route.pool.name().as_str(),
+            node: &member.name,
+            reach,
+            followed,
+        });
+    }
+    decision
 }
 
 /// How far an attempt got whose connection to the node failed.
@@ -215,7 +247,7 @@ fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
     match error.etype() {
         ErrorType::InvalidHTTPHeader => Reach::Nonsense,
         ErrorType::WriteError | ErrorType::WriteTimedout => Reach::PartSent,
-        _ if context.body.is_sent => Reach::MaybeSent,
+        _ if context.body.sent_at.is_some() => Reach::MaybeSent,
         _ => Reach::PartSent,
     }
 }

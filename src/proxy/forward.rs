@@ -9,6 +9,7 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use super::failure;
+use crate::clock;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
 use crate::listen::Waiting;
 use crate::upstream::Place;
@@ -74,7 +75,7 @@ pub(super) fn request_body(
         }
     }
     if is_end {
-        context.body.is_sent = true;
+        context.body.sent_at = Some(clock::now());
         if let Some(route) = context.route() {
             context.await_node(route.timeouts.first_byte);
         }
@@ -83,7 +84,10 @@ pub(super) fn request_body(
 }
 
 /// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.
-pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &Context) {
+pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &mut Context) {
+    if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        context.passed = Some(answer.status);
+    }
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(connection) = &context.connection {
             connection.await_nothing();

@@ -135,8 +135,9 @@ impl ProxyHttp for Proxy {
         answer: &mut ResponseHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        failure::judge(session, answer, context)?;
+        failure::judge(session, answer, context, &self.observer)?;
         forward::answer(session, answer, context);
+        respond::tell_first_byte(answer, context, &self.observer);
         Ok(())
     }
 
@@ -158,7 +159,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         error: Box<pingora::Error>,
     ) -> Box<pingora::Error> {
-        failure::not_connected(session, error, context)
+        failure::not_connected(session, error, context, &self.observer)
     }
 
     fn error_while_proxy(
@@ -169,7 +170,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         _reused: bool,
     ) -> Box<pingora::Error> {
-        failure::broken(session, error, context)
+        failure::broken(session, error, context, &self.observer)
     }
 
     async fn fail_to_proxy(

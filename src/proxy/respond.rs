@@ -1,5 +1,7 @@
 //! Answering in our own name.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
@@ -7,8 +9,13 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use crate::answer::{Answer, Kind};
+use crate::clock;
 use crate::headers::RequestId;
-use crate::observe::{Failure, Observer};
+use crate::observe::{Ended, Observer};
+use crate::retry::Outcome;
+
+/// What stands for a name that is not there.
+const NONE: &str = "none";
 
 /// Tells the client why its request ended, if it can still be told.
 pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora::Result<()> {
@@ -47,16 +54,46 @@ fn head(answer: &Answer<'_>, length: usize) -> pingora::Result<ResponseHeader> {
     Ok(head)
 }
 
-/// Publishes what became of the request, where a client saw it fail.
+/// Publishes what became of the request.
 pub(super) fn report(context: &Context, observer: &Observer) {
-    let Some(cause) = context.cause.as_ref().filter(|cause| cause.is_failure()) else { return };
-    let (Some(asker), Some(route)) = (&context.asker, context.route()) else { return };
-    observer.request_failed(&Failure {
-        id: &asker.id,
-        route: &route.name,
-        pool: route.pool.name(),
-        status: context.status().map_or(0, |status| status.as_u16()),
+    let Some(asker) = &context.asker else { return };
+    let route = context.route();
+    observer.request_ended(&Ended {
+        id: asker.id.as_str(),
+        route: route.map_or(NONE, |route| route.name.as_str()),
+        pool: route.map_or(NONE, |route| route.pool.name().as_str()),
+        node: context.attempts.last().map_or(NONE, |member| &member.name),
+        path: &context.attempts,
+        status: told(context).map_or(0, |status| status.as_u16()),
+        outcome: outcome(context),
         attempts: context.attempts.count(),
-        cause,
+        cause: context.cause.as_ref().map_or(&"" as &dyn Display, |cause| cause),
+        took: clock::now().saturating_duration_since(asker.began),
     });
+}
+
+/// The status that the client was told.
+fn told(context: &Context) -> Option<StatusCode> {
+    context.passed.or_else(|| context.status())
+}
+
+fn outcome(context: &Context) -> Outcome {
+    match (&context.cause, context.passed) {
+        (Some(cause), _) => cause.outcome(),
+        (None, Some(status)) => Outcome::of_answer(status, context.attempts.first_failure()),
+        // Pingora ended it without asking us for an answer.
+        (None, None) => Outcome::ClientGone,
+    }
+}
+
+/// Publishes how long the node took to answer.
+pub(super) fn tell_first_byte(answer: &ResponseHeader, context: &Context, observer: &Observer) {
+    if answer.status.is_informational() {
+        return;
+    }
+    let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
+    if let Some(sent_at) = context.body.sent_at {
+        let took = clock::now().saturating_duration_since(sent_at);
+        observer.answered(route.pool.name().as_str(), &member.name, took);
+    }
 }

@@ -6,12 +6,14 @@
 
 mod backoff;
 mod decision;
+mod outcome;
 mod reach;
 mod repeat;
 mod request;
 
 pub use backoff::backoff;
 pub use decision::{Decision, Policy, Progress};
+pub use outcome::Outcome;
 pub use reach::Reach;
 pub use repeat::Repeatability;
 pub use request::Request;

@@ -37,6 +37,9 @@ pub enum ServerError {
         /// Why it did not work.
         source: io::Error,
     },
+    /// The metrics could not be set up.
+    #[error("setting up the metrics")]
+    Metrics(#[from] prometheus::Error),
     /// The process id could not be written.
     #[error("writing the process id to {}", path.display())]
     PidFile {
@@ -65,7 +68,7 @@ fn runtime() -> Result<Runtime, ServerError> {
 async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     // Before anything else: the default of these signals is to kill.
     let mut signals = Signals::new()?;
-    let observer = Arc::new(Observer::new(clock::millis));
+    let observer = Arc::new(Observer::new(clock::millis)?);
     let registry = Arc::new(Registry::default());
     let limits = Arc::new(Limits::new(most_connections(&config.server)));
     let pid_file = config.server.pid_file.clone();

@@ -1,13 +1,18 @@
-//! Telling the world what happened: the one place where facts become log lines.
+//! Telling the world what happened: the one place where facts become log lines and numbers.
 //!
 //! One line a fact, with fields. `error` is for someone to act on, `warn` is what bookend coped with, `info` is a change
 //! of state.
 
+mod metrics;
+
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use log::{error, info, warn};
 
+pub use self::metrics::{Metrics, Now};
+use crate::retry::{Outcome, Reach};
 use crate::upstream::Transition;
 
 /// Milliseconds between two lines of a kind that traffic can cause.
@@ -18,34 +23,107 @@ const QUIET: u64 = 1_000;
 pub struct Observer {
     /// The clock, in milliseconds.
     now: fn() -> u64,
+    metrics: Metrics,
+    saved: Limited,
     failures: Limited,
     refusals: Limited,
 }
 
-/// One request that a client saw fail.
-pub struct Failure<'a> {
-    /// The request's id.
-    pub id: &'a dyn Display,
-    /// The route that took it.
-    pub route: &'a dyn Display,
-    /// The pool it was for.
-    pub pool: &'a dyn Display,
-    /// What the client was told; 0 where the answer was cut.
+/// A request that ended.
+pub struct Ended<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The route that took it; `none` if none did.
+    pub route: &'a str,
+    /// The pool it was for; `none` without a route.
+    pub pool: &'a str,
+    /// The last node that was tried; `none` if none was.
+    pub node: &'a str,
+    /// All nodes that were tried, in order, with how far each attempt that failed got.
+    pub path: &'a dyn Display,
+    /// What the client was told; 0 if it was told nothing.
     pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
     /// Attempts at nodes.
     pub attempts: usize,
-    /// What happened, in words.
+    /// Why it ended without a node's answer, in words; empty if it did not.
     pub cause: &'a dyn Display,
+    /// From its head to its end.
+    pub took: Duration,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The pool.
+    pub pool: &'a str,
+    /// The node.
+    pub node: &'a str,
+    /// How far it got.
+    pub reach: Reach,
+    /// Whether another attempt follows.
+    pub followed: bool,
 }
 
 impl Observer {
     /// An observer that tells the time by `now`, in milliseconds since any moment.
-    pub fn new(now: fn() -> u64) -> Self {
-        Self { now, failures: Limited::default(), refusals: Limited::default() }
+    ///
+    /// # Errors
+    ///
+    /// Only if a metric's name were wrong.
+    pub fn new(now: fn() -> u64) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            now,
+            metrics: Metrics::new()?,
+            saved: Limited::default(),
+            failures: Limited::default(),
+            refusals: Limited::default(),
+        })
+    }
+
+    /// The numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// An attempt at a node failed.
+    pub fn attempt_failed(&self, attempt: &Attempt<'_>) {
+        self.metrics.attempt_failed(attempt);
+    }
+
+    /// A node's answer began.
+    pub fn answered(&self, pool: &str, node: &str, first_byte: Duration) {
+        self.metrics.first_byte(pool, node, first_byte);
+    }
+
+    /// A request ended.
+    pub fn request_ended(&self, ended: &Ended<'_>) {
+        self.metrics.request_ended(ended);
+        let (kind, lines) = if ended.outcome.is_failed() {
+            ("failed", &self.failures)
+        } else if ended.outcome.is_saved() {
+            ("saved", &self.saved)
+        } else {
+            return;
+        };
+        lines.warn((self.now)(), |left_out| {
+            let Ended { id, route, pool, path, status, outcome, attempts, .. } = ended;
+            let (outcome, cause, took) = (outcome.as_str(), ended.cause.to_string(), ended.took.as_millis());
+            format!(
+                "request {kind} id={id} route={route} pool={pool} status={status} outcome={outcome} \
+                 attempts={attempts} nodes={path} cause={cause:?} took={took}ms{left_out}"
+            )
+        });
     }
 
     /// A node's standing changed.
-    pub fn node(&self, pool: &dyn Display, node: &str, transition: Transition, why: &dyn Display) {
+    pub fn node(&self, pool: &str, node: &str, transition: Transition, why: &dyn Display) {
+        let to = match transition {
+            Transition::Up => "up",
+            Transition::Down => "down",
+        };
+        self.metrics.node_changed(pool, node, to);
         match transition {
             Transition::Up => info!("node is up pool={pool} node={node}"),
             Transition::Down => {
@@ -56,11 +134,13 @@ impl Observer {
 
     /// A configuration came into force.
     pub fn configuration_in_force(&self, generation: u64, file: &dyn Display) {
+        self.metrics.reloaded("in_force");
         info!("configuration in force generation={generation} file={file}");
     }
 
     /// A configuration was refused; the one before it stays in force.
     pub fn reload_refused(&self, generation: u64, why: &dyn Display) {
+        self.metrics.reloaded("refused");
         error!("reload refused, generation={generation} stays in force: {why}");
     }
 
@@ -88,6 +168,7 @@ impl Observer {
 
     /// A connection was refused because of a limit.
     pub fn connection_refused(&self, client: &dyn Display, limit: &str) {
+        self.metrics.connection_refused(limit);
         self.refusals.warn((self.now)(), |left_out| {
             format!("connection refused client={client} limit={limit}{left_out}")
         });
@@ -104,18 +185,6 @@ impl Observer {
             "name not resolved pool={pool} name={name} addresses_kept={kept} why={why:?}",
             why = why.to_string()
         );
-    }
-
-    /// A client saw a request fail.
-    pub fn request_failed(&self, failure: &Failure<'_>) {
-        let Failure { id, route, pool, status, attempts, cause } = failure;
-        self.failures.warn((self.now)(), |left_out| {
-            let cause = cause.to_string();
-            format!(
-                "request failed id={id} route={route} pool={pool} status={status} attempts={attempts} \
-                 cause={cause:?}{left_out}"
-            )
-        });
     }
 
     /// The process was asked to stop.

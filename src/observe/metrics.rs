@@ -1,0 +1,200 @@
+//! The numbers, for Prometheus.
+//!
+//! Labels come from bounded sets only: names out of the configuration and words out of closed sets, never anything that a
+//! client can choose.
+
+use std::time::Duration;
+
+use prometheus::{
+    Error, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::{Attempt, Ended};
+
+/// Seconds; from a small page on the same machine to a report that takes a minute.
+const BUCKETS: [f64; 15] =
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
+/// Every metric.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    attempts: IntCounterVec,
+    first_byte_seconds: HistogramVec,
+    reloads: IntCounterVec,
+    connections_refused: IntCounterVec,
+    node_transitions: IntCounterVec,
+    node_available: IntGaugeVec,
+    connections: IntGauge,
+    generation: IntGauge,
+}
+
+/// What is read when somebody asks, instead of being kept.
+#[derive(Debug, Default)]
+pub struct Now {
+    /// Client connections that are open.
+    pub connections: usize,
+    /// The number of the generation in force.
+    pub generation: u64,
+    /// Pool, node, and whether nothing speaks against it.
+    pub nodes: Vec<(String, String, bool)>,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    ///
+    /// # Errors
+    ///
+    /// Only if a name were wrong or there twice, which a test rules out.
+    pub fn new() -> Result<Self, Error> {
+        let registry = Registry::new();
+        let metrics = Self {
+            requests: counters(
+                &registry,
+                "bookend_requests_total",
+                "Requests that ended, by what became of them.",
+                &["route", "pool", "node", "class", "outcome"],
+            )?,
+            request_seconds: histograms(
+                &registry,
+                "bookend_request_duration_seconds",
+                "From the head of a request to the end of its answer.",
+                &["route"],
+            )?,
+            attempts: counters(
+                &registry,
+                "bookend_attempts_failed_total",
+                "Attempts at a node that failed, by how far they got and whether another followed.",
+                &["pool", "node", "reach", "followed"],
+            )?,
+            first_byte_seconds: histograms(
+                &registry,
+                "bookend_node_first_byte_seconds",
+                "From the last byte of a request to the head of the node's answer.",
+                &["pool", "node"],
+            )?,
+            reloads: counters(
+                &registry,
+                "bookend_reloads_total",
+                "Reloads, by how they ended.",
+                &["result"],
+            )?,
+            connections_refused: counters(
+                &registry,
+                "bookend_connections_refused_total",
+                "Connections of clients that were refused, by the limit they met.",
+                &["limit"],
+            )?,
+            node_transitions: counters(
+                &registry,
+                "bookend_node_transitions_total",
+                "Changes in the standing of a node.",
+                &["pool", "node", "to"],
+            )?,
+            node_available: gauges(
+                &registry,
+                "bookend_node_available",
+                "Whether a node gets new work: 1 if nothing speaks against it.",
+                &["pool", "node"],
+            )?,
+            connections: gauge(&registry, "bookend_connections", "Client connections that are open.")?,
+            generation: gauge(
+                &registry,
+                "bookend_configuration_generation",
+                "The number of the configuration in force; the one at the start is 1.",
+            )?,
+            registry,
+        };
+        let build = gauges(
+            &metrics.registry,
+            "bookend_build_info",
+            "Always 1; the version is in the label.",
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(metrics)
+    }
+
+    pub(super) fn request_ended(&self, ended: &Ended<'_>) {
+        let class = class(ended.status);
+        let labels = [ended.route, ended.pool, ended.node, class, ended.outcome.as_str()];
+        self.requests.with_label_values(&labels).inc();
+        self.request_seconds.with_label_values(&[ended.route]).observe(ended.took.as_secs_f64());
+    }
+
+    pub(super) fn first_byte(&self, pool: &str, node: &str, took: Duration) {
+        self.first_byte_seconds.with_label_values(&[pool, node]).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn reloaded(&self, result: &str) {
+        self.reloads.with_label_values(&[result]).inc();
+    }
+
+    pub(super) fn connection_refused(&self, limit: &str) {
+        self.connections_refused.with_label_values(&[limit]).inc();
+    }
+
+    pub(super) fn node_changed(&self, pool: &str, node: &str, to: &str) {
+        self.node_transitions.with_label_values(&[pool, node, to]).inc();
+    }
+
+    pub(super) fn attempt_failed(&self, attempt: &Attempt<'_>) {
+        let followed = if attempt.followed { "yes" } else { "no" };
+        let labels = [attempt.pool, attempt.node, attempt.reach.as_str(), followed];
+        self.attempts.with_label_values(&labels).inc();
+    }
+
+    /// All metrics as text (Prometheus exposition format 0.0.4), with the gauges as they are `now`.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be written, which would be a defect.
+    pub fn text(&self, now: &Now) -> Result<String, Error> {
+        self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
+        self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
+        self.node_available.reset();
+        for (pool, node, is_available) in &now.nodes {
+            self.node_available.with_label_values(&[pool, node]).set(i64::from(*is_available));
+        }
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// The class of a status; requests whose client was told nothing have none.
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        5 => "5xx",
+        _ => "none",
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {
+    let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+    let histograms = HistogramVec::new(options, labels)?;
+    registry.register(Box::new(histograms.clone()))?;
+    Ok(histograms)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauges.clone()))?;
+    Ok(gauges)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
