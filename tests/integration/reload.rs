@@ -110,7 +110,7 @@ fn request_finishes_on_the_node_it_began_with() {
 fn nodes_come_and_go_under_load() {
     let (a, b, c) = (Origin::answering("a"), Origin::answering("b"), Origin::answering("c"));
     let bookend = Bookend::start(&Site::of(&[&a, &b]));
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
     load.wait_for(200);
     assert_eq!(bookend.reload_site(&Site::of(&[&a, &b, &c])), Reload::InForce);
     load.wait_for(200);
@@ -127,7 +127,7 @@ fn nodes_come_and_go_under_load() {
 fn weights_change_under_load() {
     let (a, b) = (Origin::answering("a"), Origin::answering("b"));
     let bookend = Bookend::start(&Site::of(&[&a, &b]));
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
     load.wait_for(200);
     let weighted = Site::default().with_node(a.address(), "weight: 3").with_node(b.address(), "weight: 1");
     assert_eq!(bookend.reload_site(&weighted), Reload::InForce);
@@ -170,7 +170,8 @@ fn hundred_reloads_under_load_fail_nothing() {
     let nodes = ["a", "b", "c"].map(Origin::answering);
     let bookend = Bookend::start(&Site::of(&[&nodes[0], &nodes[1]]));
     let extra = Port::free();
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
+    let newcomers = Load::start_anew(bookend.address(), 4);
     for round in 0..100_usize {
         let site = Site::default()
             .with_node(nodes[round % 3].address(), "weight: 2")
@@ -181,6 +182,7 @@ fn hundred_reloads_under_load_fail_nothing() {
     }
     load.wait_for(100);
     load.finish();
+    newcomers.finish();
 }
 
 #[test]
