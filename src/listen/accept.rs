@@ -80,7 +80,8 @@ impl Acceptor {
     /// Gives the connection to its shard. A socket that fails here was broken by its client already.
     fn hand_over(&self, tcp: TcpStream, client: SocketAddr, seat: Seat) {
         let Ok(local) = tcp.local_addr() else { return };
-        let connection = Arc::new(Connection::new(client, local, Arc::clone(&self.settings)));
+        let connection =
+            Arc::new(Connection::new(client, local, Arc::clone(&self.settings), self.stopping.clone()));
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
         let (serve, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());

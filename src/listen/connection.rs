@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::config;
@@ -46,6 +47,7 @@ pub struct Connection {
     client: SocketAddr,
     local: SocketAddr,
     listener: Arc<ArcSwap<config::Listener>>,
+    closing: watch::Receiver<bool>,
     waiting: AtomicU8,
     /// When the wait began or last made progress, in milliseconds of the clock.
     since: AtomicU64,
@@ -64,11 +66,13 @@ impl Connection {
         client: SocketAddr,
         local: SocketAddr,
         listener: Arc<ArcSwap<config::Listener>>,
+        closing: watch::Receiver<bool>,
     ) -> Self {
         let connection = Self {
             client,
             local,
             listener,
+            closing,
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
@@ -95,6 +99,11 @@ impl Connection {
     /// The settings of its listener, as they are now.
     pub fn listener(&self) -> Guard<Arc<config::Listener>> {
         self.listener.load()
+    }
+
+    /// Whether its listener has closed: the answer under way is its last.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
     }
 
     /// Bytes that were read for the last head and whatever came along with it.

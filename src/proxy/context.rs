@@ -141,6 +141,11 @@ impl Context {
         }
     }
 
+    /// Whether the connection ends after this answer because its listener has closed.
+    pub(super) fn is_last_answer(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.is_closing())
+    }
+
     /// The client is to see that its answer is not complete.
     pub(super) fn break_off(&self) {
         if let Some(connection) = &self.connection {

@@ -100,7 +100,7 @@ impl fmt::Display for Cause {
             Self::BodyTooSlow => f.write_str("body too slow"),
             Self::BodyInvalid => f.write_str("body not readable"),
             Self::NoNode => f.write_str("no node took it"),
-            Self::Node(reach) => write!(f, "{} and not repeatable", reach.as_str()),
+            Self::Node(reach) => write!(f, "node failed: {}", reach.as_str()),
             Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
             Self::ClientGone => f.write_str("client gone"),
             Self::Internal => f.write_str("internal error"),
@@ -262,9 +262,18 @@ fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
     match error.etype() {
         ErrorType::InvalidHTTPHeader => Reach::Nonsense,
         ErrorType::WriteError | ErrorType::WriteTimedout => Reach::PartSent,
-        _ if context.body.sent_at.is_some() => Reach::MaybeSent,
+        _ if is_all_sent(session, context) => Reach::MaybeSent,
         _ => Reach::PartSent,
     }
+}
+
+/// Whether the last byte of the request was written. What was given to Pingora may still have waited for its turn, which
+/// shows where the length of the body is known.
+fn is_all_sent(session: &Session, context: &Context) -> bool {
+    let length = session.req_header().headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<usize>().ok());
+    let is_short = session.upstream_body_bytes_sent().zip(length).is_some_and(|(sent, length)| sent < length);
+    context.body.sent_at.is_some() && !is_short
 }
 
 /// Whether the head of a final answer went to the client.

@@ -109,7 +109,7 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
     let between_bytes = context.route().map_or(Duration::MAX, |route| route.timeouts.between_bytes);
     let limit = if is_endless(&answer.headers) { Duration::MAX } else { between_bytes };
     context.answer_began(limit);
-    if session.is_process_shutting_down() {
+    if context.is_last_answer() {
         session.set_keepalive(None);
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
     if session.response_written().is_some_and(|head| !head.status.is_informational()) {
         return Ok(());
     }
-    if !session.as_mut().is_body_done() || context.attempts.count() > 0 {
+    if !session.as_mut().is_body_done() || context.attempts.count() > 0 || context.is_last_answer() {
         session.set_keepalive(None);
     }
     let (kind, id) = match &context.asker {

@@ -107,6 +107,15 @@ fn without_another_node_the_answer_passes() {
 }
 
 #[test]
+fn a_silent_node_is_not_waited_for_twice() {
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut Progress::default(), false, true), Decision::End);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::Another);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::End);
+}
+
+#[test]
 fn two_nodes_that_break_end_the_request() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
