@@ -64,7 +64,7 @@ impl Default for ClientTimeouts {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { connections_per_client: NonZeroUsize::new(4096), head: 64 * 1024, body: None }
+        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None }
     }
 }
 
