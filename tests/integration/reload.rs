@@ -1,6 +1,11 @@
 //! SIGHUP: what changes, and that nobody notices.
 
+use std::fs::File;
 use std::net::TcpStream;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -163,6 +168,43 @@ fn routes_change() {
     assert_eq!(bookend.reload_site(&Site::of(&[&node]).with_route("path: /new")), Reload::InForce);
     assert_eq!(client.get("/new").status, 200);
     assert_eq!(client.get("/old").status, 404);
+}
+
+#[test]
+fn limit_that_is_removed_no_longer_holds() {
+    let node = Origin::answering("a");
+    let site = Site::of(&[&node]);
+    let bookend = Bookend::start(&site.clone().with_top("server: { max_connections: 2 }"));
+    let serves = |client: &mut Client| client.try_request("GET", "/", "", b"").is_ok_and(|a| a.status == 200);
+    let mut kept = Vec::new();
+    // Until the connection is gone that looked whether bookend accepts.
+    until("two clients have the places", || {
+        let mut client = Client::connect(bookend.address());
+        if serves(&mut client) {
+            kept.push(client);
+        }
+        kept.len() == 2
+    });
+    assert!(!serves(&mut Client::connect(bookend.address())), "a third connection was served");
+    assert_eq!(bookend.reload_site(&site), Reload::InForce);
+    let mut more: Vec<Client> = (0..5).map(|_| Client::connect(bookend.address())).collect();
+    assert!(more.iter_mut().chain(&mut kept).all(serves), "the limit still holds");
+}
+
+#[test]
+fn reload_that_hangs_does_not_keep_it_from_stopping() {
+    let node = Origin::answering("a");
+    let mut bookend = Bookend::start(&Site::of(&[&node]));
+    bookend.remove_configuration();
+    let fifo = bookend.configuration();
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    bookend.signal(Signal::HUP);
+    // A FIFO opens once both ends are there.
+    let (sender, opened) = mpsc::channel();
+    thread::spawn(move || sender.send(File::options().write(true).open(fifo)));
+    let _silent = opened.recv_timeout(Duration::from_secs(20)).expect("bookend reads the file").unwrap();
+    bookend.terminate();
+    assert!(bookend.wait().success());
 }
 
 #[test]
