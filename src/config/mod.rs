@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::model::Name;
 
+mod access_log;
 mod bounds;
 mod check;
 mod listener;
@@ -30,6 +31,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use access_log::{AccessLog, LogDestination, LogFormat};
 pub use check::{CheckKind, HealthCheck};
 pub use listener::{ClientLimits, ClientTimeouts, Listener};
 pub use node::Node;
@@ -48,6 +50,8 @@ use tree::Tree;
 pub struct Config {
     /// The process as a whole.
     pub server: Server,
+    /// A line for each request; `None` is none.
+    pub access_log: Option<AccessLog>,
     /// Where clients connect; never empty, no address twice.
     pub listeners: Vec<Listener>,
     /// The sets of nodes, by name; never empty.
@@ -80,11 +84,13 @@ fn read_config(root: Value<'_>) -> Option<Config> {
     const WHAT: &str = "a mapping with the keys `listeners`, `pools` and `routes`";
     root.fields(WHAT, |fields| {
         let server = fields.read("server", server::read);
+        let access_log = fields.read("access_log", access_log::read);
         let listeners = fields.require("listeners", listener::EXAMPLE, listener::read_all);
         let pools = fields.require("pools", pool::EXAMPLE, pool::read_all);
         let routes = fields.require("routes", route::EXAMPLE, |v| route::read_all(v, pools.as_ref()));
         Some(Config {
             server: server.unwrap_or_default(),
+            access_log: access_log.unwrap_or_default(),
             listeners: listeners?,
             pools: pools?.good,
             routes: routes?,

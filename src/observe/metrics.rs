@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Error, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use super::{Attempt, Ended};
@@ -26,6 +27,8 @@ pub struct Metrics {
     reloads: IntCounterVec,
     connections_refused: IntCounterVec,
     node_transitions: IntCounterVec,
+    access_log_dropped: IntCounter,
+    access_log_write_errors: IntCounter,
     node_available: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
@@ -93,6 +96,16 @@ impl Metrics {
                 "Changes in the standing of a node.",
                 &["pool", "node", "to"],
             )?,
+            access_log_dropped: counter(
+                &registry,
+                "bookend_access_log_dropped_total",
+                "Lines of the access log that were dropped because they could not be written in time.",
+            )?,
+            access_log_write_errors: counter(
+                &registry,
+                "bookend_access_log_write_errors_total",
+                "Writes to the access log that failed; what was to be written is tried again.",
+            )?,
             node_available: gauges(
                 &registry,
                 "bookend_node_available",
@@ -107,13 +120,7 @@ impl Metrics {
             )?,
             registry,
         };
-        let build = gauges(
-            &metrics.registry,
-            "bookend_build_info",
-            "Always 1; the version is in the label.",
-            &["version"],
-        )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        tell_build(&metrics.registry)?;
         Ok(metrics)
     }
 
@@ -140,6 +147,14 @@ impl Metrics {
         self.node_transitions.with_label_values(&[pool, node, to]).inc();
     }
 
+    pub(super) fn access_log_dropped(&self) -> &IntCounter {
+        &self.access_log_dropped
+    }
+
+    pub(super) fn access_log_write_errors(&self) -> &IntCounter {
+        &self.access_log_write_errors
+    }
+
     pub(super) fn attempt_failed(&self, attempt: &Attempt<'_>) {
         let followed = if attempt.followed { "yes" } else { "no" };
         let labels = [attempt.pool, attempt.node, attempt.reach.as_str(), followed];
@@ -162,6 +177,13 @@ impl Metrics {
     }
 }
 
+fn tell_build(registry: &Registry) -> Result<(), Error> {
+    let help = "Always 1; the version is in the label.";
+    let build = gauges(registry, "bookend_build_info", help, &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(())
+}
+
 /// The class of a status; requests whose client was told nothing have none.
 fn class(status: u16) -> &'static str {
     match status / 100 {
@@ -178,6 +200,12 @@ fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Res
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
 }
 
 fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {

@@ -28,8 +28,8 @@ pub struct Context {
     pub(super) body: Body,
     /// Its attempts at nodes.
     pub(super) attempts: Attempts,
-    /// The status of the node's answer that goes to the client.
-    pub(super) passed: Option<StatusCode>,
+    /// The node's answer that goes to the client.
+    pub(super) passed: Option<Passed>,
     /// Why it ended without a node's answer; `None` while all is well.
     pub(super) cause: Option<Cause>,
 }
@@ -61,6 +61,14 @@ pub(super) struct Body {
     pub(super) limit: Option<u64>,
     /// When this attempt was given the last of it.
     pub(super) sent_at: Option<Instant>,
+}
+
+/// A node's answer that goes to the client.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) status: StatusCode,
+    /// From the last byte of the request to its head; `None` if it came before that byte.
+    pub(super) first_byte: Option<Duration>,
 }
 
 impl Context {

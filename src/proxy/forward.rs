@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
-use super::context::Context;
+use super::context::{Context, Passed};
 use super::failure;
 use crate::clock;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
@@ -88,7 +88,9 @@ pub(super) fn request_body(
 /// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.
 pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &mut Context) {
     if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
-        context.passed = Some(answer.status);
+        let sent_at = context.body.sent_at;
+        let first_byte = sent_at.map(|sent_at| clock::now().saturating_duration_since(sent_at));
+        context.passed = Some(Passed { status: answer.status, first_byte });
     }
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(connection) = &context.connection {

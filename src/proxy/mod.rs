@@ -2,8 +2,9 @@
 //!
 //! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
 //! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`respond`]
-//! answers in our own name when there is not.
+//! answers in our own name when there is not, and reports with [`access`] how it ended.
 
+mod access;
 mod admit;
 mod attempt;
 mod context;
@@ -204,7 +205,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&pingora::Error>, context: &mut Context) {
-        respond::report(context, &self.observer);
+        respond::report(session, context, &self.observer);
         if session.as_mut().is_body_done() {
             context.await_next_request();
         }

@@ -20,11 +20,14 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::generation::{Current, Generation};
 use crate::listen::{FrontDoor, Limits};
-use crate::observe::Observer;
+use crate::observe::{Observer, OpenError};
 use crate::reload::{LoadError, Reloader, Source};
 
 /// How long a connection that was just accepted has for its first request when the process stops.
 const FIRST_READ: Duration = Duration::from_millis(100);
+
+/// How long the last lines of the access log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Why the process could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +100,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
     let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
 
-    let stop = follow(&mut signals, &mut reloader).await;
+    let stop = follow(&mut signals, &mut reloader, &observer).await;
     observer.stopping(stop, limits.open());
     let settings = current.load().config().server.clone();
     tokio::select! {
@@ -105,18 +108,23 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         // Whoever asks twice has lost patience.
         _ = signals.stop() => {}
     }
+    write_last_lines(&observer).await;
     observer.stopped(limits.open());
     Ok(())
 }
 
 /// Does what the signals ask for until one of them asks for the end.
-async fn follow(signals: &mut Signals, reloader: &mut Reloader) -> &'static str {
+async fn follow(signals: &mut Signals, reloader: &mut Reloader, observer: &Arc<Observer>) -> &'static str {
     loop {
+        // A file system or a resolver that hangs must not make the process deaf.
         match signals.next().await {
             Wish::Stop(stop) => return stop,
             Wish::Reload => tokio::select! {
                 () = reloader.reload() => {}
-                // A file system or a resolver that hangs must not make the process deaf.
+                stop = signals.stop() => return stop,
+            },
+            Wish::Reopen => tokio::select! {
+                () = reopen(observer) => {}
                 stop = signals.stop() => return stop,
             },
         }
@@ -134,9 +142,27 @@ async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, set
     let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
 }
 
+/// Opens the access log anew, for whoever has moved its file away.
+async fn reopen(observer: &Arc<Observer>) {
+    let ours = Arc::clone(observer);
+    let reopening = tokio::task::spawn_blocking(move || ours.access_log().reopen()).await;
+    match reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why)))) {
+        Ok(Some(file)) => observer.access_log_reopened(&file.display()),
+        Ok(None) => {}
+        Err(why) => observer.access_log_not_reopened(&why),
+    }
+}
+
+async fn write_last_lines(observer: &Arc<Observer>) {
+    let observer = Arc::clone(observer);
+    // A panic there must not keep the process from ending in order.
+    let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
+}
+
 /// What the process is asked to do.
 enum Wish {
     Reload,
+    Reopen,
     Stop(&'static str),
 }
 
@@ -144,8 +170,7 @@ struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
-    /// Kept so that it does not kill: log rotation sends it to whole groups of processes.
-    _user1: Signal,
+    user1: Signal,
 }
 
 impl Signals {
@@ -157,13 +182,14 @@ impl Signals {
             hangup: listen(SignalKind::hangup())?,
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            _user1: listen(SignalKind::user_defined1())?,
+            user1: listen(SignalKind::user_defined1())?,
         })
     }
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.hangup.recv() => Wish::Reload,
+            _ = self.user1.recv() => Wish::Reopen,
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
         }
