@@ -3,11 +3,16 @@
 //! Logic gets the time as an argument, so that it can be tested with made-up time; this is where the edge takes it from.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The time now, from a clock that never runs backwards.
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day, for people; it may jump.
+pub fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// A moment as whole milliseconds since the process first looked at the clock, small enough for an atomic.

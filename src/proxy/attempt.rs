@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::balance::Pool;
 use crate::config::NodeTimeouts;
 use crate::retry::{Decision, Policy, Progress, Reach, Request, backoff};
-use crate::upstream::{Member, Place};
+use crate::upstream::{Member, Place, Slot};
 
 /// The attempts of one request.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ struct Attempt {
     member: Arc<Member>,
     /// How far it got, if it failed.
     reach: Option<Reach>,
+    /// Its place on the node, until it failed or the request is over.
+    slot: Option<Slot>,
 }
 
 impl Attempts {
@@ -59,6 +61,7 @@ impl Attempts {
     ) -> Decision {
         if let Some(last) = self.history.last_mut() {
             last.reach = Some(reach);
+            last.slot = None;
         }
         let untried = pool.members().iter().any(|member| !self.has_tried(member));
         let returnable = self.history.iter().any(|attempt| !self.has_refused(&attempt.member));
@@ -84,7 +87,8 @@ impl Attempts {
         } else {
             pool.select(|member| !self.has_refused(member))
         }?;
-        self.history.push(Attempt { member: Arc::clone(&member), reach: None });
+        let slot = Some(member.node.enter());
+        self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot });
         Some(member)
     }
 }
@@ -98,7 +102,7 @@ impl Attempt {
 /// The nodes in order, with how far each attempt that failed got: `web-02:not_sent,web-01`.
 impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Attempt { member, reach }) in self.history.iter().enumerate() {
+        for (number, Attempt { member, reach, .. }) in self.history.iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             write!(f, "{comma}{}", member.name)?;
             if let Some(reach) = reach {
