@@ -19,14 +19,15 @@ const BUCKETS: [f64; 15] =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
+    pub(super) requests: IntCounterVec,
     request_seconds: HistogramVec,
-    attempts: IntCounterVec,
-    first_byte_seconds: HistogramVec,
+    pub(super) attempts: IntCounterVec,
+    pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
     connections_refused: IntCounterVec,
     node_transitions: IntCounterVec,
     node_available: IntGaugeVec,
+    node_in_flight: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
 }
@@ -38,8 +39,21 @@ pub struct Now {
     pub connections: usize,
     /// The number of the generation in force.
     pub generation: u64,
-    /// Pool, node, and whether nothing speaks against it.
-    pub nodes: Vec<(String, String, bool)>,
+    /// Every node.
+    pub nodes: Vec<NodeNow>,
+}
+
+/// A node as it is when somebody asks.
+#[derive(Clone, Debug)]
+pub struct NodeNow {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub node: String,
+    /// Whether nothing speaks against it.
+    pub is_available: bool,
+    /// Requests that are at it.
+    pub in_flight: u32,
 }
 
 impl Metrics {
@@ -99,6 +113,12 @@ impl Metrics {
                 "Whether a node gets new work: 1 if nothing speaks against it.",
                 &["pool", "node"],
             )?,
+            node_in_flight: gauges(
+                &registry,
+                "bookend_node_in_flight",
+                "Requests that are at a node.",
+                &["pool", "node"],
+            )?,
             connections: gauge(&registry, "bookend_connections", "Client connections that are open.")?,
             generation: gauge(
                 &registry,
@@ -155,8 +175,11 @@ impl Metrics {
         self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
         self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
         self.node_available.reset();
-        for (pool, node, is_available) in &now.nodes {
-            self.node_available.with_label_values(&[pool, node]).set(i64::from(*is_available));
+        self.node_in_flight.reset();
+        for NodeNow { pool, node, is_available, in_flight } in &now.nodes {
+            let labels = [pool, node];
+            self.node_available.with_label_values(&labels).set(i64::from(*is_available));
+            self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
