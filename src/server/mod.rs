@@ -10,15 +10,17 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 
 use self::workers::{Workers, count_threads};
+use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::generation::{Current, Generation};
 use crate::listen::{FrontDoor, Limits};
 use crate::observe::Observer;
-use crate::reload::{LoadError, Reloader, Source};
+use crate::reload::{History, LoadError, Reloader, Source};
 
 /// Descriptors that are not for connections: files, sockets of our own, the runtime.
 const RESERVED_DESCRIPTORS: u64 = 256;
@@ -29,6 +31,9 @@ pub enum ServerError {
     /// The configuration did not come into force.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The operator's side cannot be where the configuration wants it.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The system refused something that nothing works without.
     #[error("{doing}")]
     System {
@@ -74,12 +79,26 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let pid_file = config.server.pid_file.clone();
     let threads = count_threads(config.server.threads);
 
+    let bound = Bound::new(&config, &observer)?;
+    let history = Arc::new(History::new(&source));
+    let (phase, phases) = watch::channel(Phase::Starting);
+
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
     let workers = Workers::start(threads, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
+    let (desk, mut wanted) = Desk::new(
+        Arc::clone(&current),
+        Arc::clone(&history),
+        Arc::clone(&limits),
+        Arc::clone(&observer),
+        phases,
+    );
+    let _admin = Serving::start(bound, desk)
+        .map_err(|source| ServerError::System { doing: "listening to operators", source })?;
     let mut reloader = Reloader::start(
         source,
+        history,
         Arc::clone(&current),
         registry,
         door,
@@ -89,12 +108,11 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     .await?;
     let _pid_file = pid_file.map(PidFile::write).transpose()?;
 
-    let stop = loop {
-        match signals.next().await {
-            Wish::Reload => reloader.reload().await,
-            Wish::Stop(stop) => break stop,
-        }
-    };
+    phase.send_replace(Phase::Ready);
+
+    let stop = work(&mut signals, &mut wanted, &mut reloader).await;
+    phase.send_replace(Phase::Stopping);
+    drop(wanted);
     observer.stopping(stop, limits.open());
     let settings = current.load().config().server.clone();
     tokio::select! {
@@ -103,6 +121,27 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     }
     observer.stopped(limits.open());
     Ok(())
+}
+
+/// Does what signals and operators ask for, until that is to stop.
+async fn work(
+    signals: &mut Signals,
+    wanted: &mut mpsc::Receiver<Wanted>,
+    reloader: &mut Reloader,
+) -> &'static str {
+    loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                // How it ended is told where it happened.
+                Wish::Reload => drop(reloader.reload().await),
+                Wish::Stop(stop) => return stop,
+            },
+            Some(Wanted::Reload(answer)) = wanted.recv() => {
+                // Whoever asked may be gone.
+                let _ = answer.send(reloader.reload().await);
+            }
+        }
+    }
 }
 
 /// Lets what is under way finish, for as long as it may take.
