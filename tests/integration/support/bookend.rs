@@ -46,6 +46,7 @@ impl Bookend {
             .args(["run", "-c"])
             .arg(directory.path().join("bookend.yaml"))
             .env("RUST_LOG", "info")
+            .env("STATE_DIRECTORY", directory.path().join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(directory.path().join("log")).unwrap())
