@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod balance;
 mod failover;
 mod framing;

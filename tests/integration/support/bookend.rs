@@ -72,6 +72,27 @@ impl Bookend {
         self.port.address()
     }
 
+    /// The socket that its operators use, where the configuration says nothing of it.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("state/admin.sock")
+    }
+
+    /// Its configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.path().join("bookend.yaml")
+    }
+
+    /// Ends it at once, as nothing but `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A command of the program that finds this one by `--socket`.
+    pub(crate) fn command(&self, name: &str) -> Output {
+        program().arg(name).arg("--socket").arg(self.socket()).output().unwrap()
+    }
+
     /// Everything that it has logged.
     pub(crate) fn logs(&self) -> String {
         let mut bytes = Vec::new();
