@@ -10,7 +10,7 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The time now as people write it; it may run backwards.
+/// The time of day, for people; it may jump.
 pub fn wall() -> SystemTime {
     SystemTime::now()
 }

@@ -8,7 +8,7 @@
 //! ```text
 //! 10 cli                                           what a person types
 //!  9 server                                        threads, signals, beginning and end
-//!  8 proxy                                         Pingora's phases: the story of a request
+//!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe                              the front door; checks and look-ups in the background
 //!  5 generation                                    one configuration compiled; the one in force
@@ -30,6 +30,7 @@
 //!
 //! A request keeps the [`generation`] it began with; [`reload`] swaps the one that the next request begins with.
 
+pub mod admin;
 pub mod answer;
 pub mod balance;
 pub mod cli;

@@ -6,8 +6,12 @@ use std::error::Error;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
 
 use crate::balance::Registry;
+use crate::clock;
 use crate::config::{self, Config, Problems};
 use crate::generation::{BuildError, Current, Generation};
 use crate::listen::{BindError, FrontDoor, Limits};
@@ -76,8 +80,60 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What became of the configurations so far.
+#[derive(Debug)]
+pub struct History {
+    file: String,
+    latest: Mutex<Latest>,
+}
+
+/// What became of the latest configurations.
+#[derive(Clone, Debug)]
+pub struct Latest {
+    /// When the configuration in force came into force.
+    pub in_force_at: SystemTime,
+    /// The last configuration that was refused.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was refused.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// When.
+    pub at: SystemTime,
+    /// Why.
+    pub why: Arc<LoadError>,
+}
+
+impl History {
+    /// The history of what is loaded from `source`, which begins now.
+    pub fn new(source: &Source) -> Self {
+        let latest = Latest { in_force_at: clock::wall(), refused: None };
+        Self { file: source.name(), latest: Mutex::new(latest) }
+    }
+
+    /// The source as people know it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// What became of the latest configurations.
+    pub fn latest(&self) -> Latest {
+        self.latest.lock().clone()
+    }
+
+    /// A configuration came into force; what was refused before it is mended.
+    fn in_force(&self) {
+        *self.latest.lock() = Latest { in_force_at: clock::wall(), refused: None };
+    }
+
+    fn refused(&self, why: &Arc<LoadError>) {
+        self.latest.lock().refused = Some(Refused { at: clock::wall(), why: Arc::clone(why) });
+    }
+}
+
 /// An error with its causes.
-fn in_full(error: &dyn Error) -> String {
+pub fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -90,6 +146,7 @@ fn in_full(error: &dyn Error) -> String {
 /// Everything that follows the configuration in force.
 pub struct Reloader {
     source: Source,
+    history: Arc<History>,
     current: Arc<Current>,
     registry: Arc<Registry>,
     door: FrontDoor,
@@ -102,6 +159,7 @@ impl Reloader {
     /// Opens the listeners of the configuration in force and takes up its background work.
     pub async fn start(
         source: Source,
+        history: Arc<History>,
         current: Arc<Current>,
         registry: Arc<Registry>,
         door: FrontDoor,
@@ -109,7 +167,7 @@ impl Reloader {
         observer: Arc<Observer>,
     ) -> Result<Self, LoadError> {
         let probes = Probes::new(Arc::clone(&observer));
-        let mut reloader = Self { source, current, registry, door, probes, limits, observer };
+        let mut reloader = Self { source, history, current, registry, door, probes, limits, observer };
         let first = reloader.current.load();
         reloader.limits.allow(first.config().server.max_connections);
         let prepared = reloader.door.prepare(&first.config().listeners).await?;
@@ -118,15 +176,25 @@ impl Reloader {
         reloader.observer.access_log().follow(log);
         reloader.probes.follow(&first);
         reloader.door.open(prepared);
+        reloader.history.in_force();
         reloader.observer.configuration_in_force(first.number(), &reloader.source.name());
         Ok(reloader)
     }
 
-    /// Loads the configuration again and tells the world how that went.
-    pub async fn reload(&mut self) {
+    /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
+    pub async fn reload(&mut self) -> Result<u64, Arc<LoadError>> {
         match self.try_reload().await {
-            Ok(number) => self.observer.configuration_in_force(number, &self.source.name()),
-            Err(why) => self.observer.reload_refused(self.current.load().number(), &in_full(&why)),
+            Ok(number) => {
+                self.history.in_force();
+                self.observer.configuration_in_force(number, &self.source.name());
+                Ok(number)
+            }
+            Err(why) => {
+                let why = Arc::new(why);
+                self.history.refused(&why);
+                self.observer.reload_refused(self.current.load().number(), &in_full(&why));
+                Err(why)
+            }
         }
     }
 
@@ -164,6 +232,12 @@ impl Reloader {
         }
         if before.server.pid_file != after.server.pid_file {
             self.observer.needs_restart("server.pid_file");
+        }
+        if before.state_dir != after.state_dir {
+            self.observer.needs_restart("state_dir");
+        }
+        if before.admin != after.admin {
+            self.observer.needs_restart("admin");
         }
     }
 

@@ -106,7 +106,8 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<SocketAddr, Place>) -> Optio
     })
 }
 
-fn address(value: Value<'_>) -> Option<SocketAddr> {
+/// Reads an IP address and port.
+pub(super) fn address(value: Value<'_>) -> Option<SocketAddr> {
     let text = value.text("an IP address and port like `0.0.0.0:8080`")?;
     match text.parse::<NodeAddress>() {
         Ok(NodeAddress::Socket(address)) => Some(address),

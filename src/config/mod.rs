@@ -8,11 +8,13 @@
 //! only when there are problems is the text read again to find their lines (`locate`).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::Name;
 
 mod access_log;
+mod admin;
 mod bounds;
 mod check;
 mod listener;
@@ -27,11 +29,13 @@ mod server;
 mod source;
 mod syntax;
 mod tree;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;
 
 pub use access_log::{AccessLog, LogDestination, LogFormat};
+pub use admin::{Admin, Place};
 pub use check::{CheckKind, HealthCheck};
 pub use listener::{ClientLimits, ClientTimeouts, Listener};
 pub use node::Node;
@@ -40,6 +44,7 @@ pub use problem::{Problem, Problems};
 pub use route::Route;
 pub use server::Server;
 pub use source::LARGEST_FILE;
+pub use whereabouts::Whereabouts;
 
 use locate::Locations;
 use read::{Findings, Value};
@@ -52,6 +57,10 @@ pub struct Config {
     pub server: Server,
     /// A line for each request; `None` is none.
     pub access_log: Option<AccessLog>,
+    /// The directory for what must outlive the process; `None` is the usual one, if it can be had.
+    pub state_dir: Option<PathBuf>,
+    /// The operator's side.
+    pub admin: Admin,
     /// Where clients connect; never empty, no address twice.
     pub listeners: Vec<Listener>,
     /// The sets of nodes, by name; never empty.
@@ -85,12 +94,16 @@ fn read_config(root: Value<'_>) -> Option<Config> {
     root.fields(WHAT, |fields| {
         let server = fields.read("server", server::read);
         let access_log = fields.read("access_log", access_log::read);
+        let state_dir = fields.read("state_dir", admin::state_dir);
+        let admin = fields.read("admin", admin::read);
         let listeners = fields.require("listeners", listener::EXAMPLE, listener::read_all);
         let pools = fields.require("pools", pool::EXAMPLE, pool::read_all);
         let routes = fields.require("routes", route::EXAMPLE, |v| route::read_all(v, pools.as_ref()));
         Some(Config {
             server: server.unwrap_or_default(),
             access_log: access_log.unwrap_or_default(),
+            state_dir,
+            admin: admin.unwrap_or_default(),
             listeners: listeners?,
             pools: pools?.good,
             routes: routes?,

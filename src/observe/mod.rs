@@ -5,6 +5,7 @@
 
 mod access_log;
 mod metrics;
+mod tally;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 pub use self::access_log::{AccessLog, OpenError, Prepared, Record};
-pub use self::metrics::{Metrics, Now};
+pub use self::metrics::{Metrics, NodeNow, Now};
+pub use self::tally::{Latency, NodeTally, Tally};
 use crate::retry::{Outcome, Reach};
 use crate::upstream::Transition;
 
@@ -213,6 +215,21 @@ impl Observer {
             "name not resolved pool={pool} name={name} addresses_kept={kept} why={why:?}",
             why = why.to_string()
         );
+    }
+
+    /// The operator's side can be reached.
+    pub fn admin_listening(&self, place: &dyn Display) {
+        info!("operators are listened to place={place}");
+    }
+
+    /// The operator's side cannot be reached at the usual place.
+    pub fn admin_unreachable(&self, place: &dyn Display, why: &dyn Display) {
+        warn!("operators are not listened to place={place} why={why:?}", why = why.to_string());
+    }
+
+    /// Somebody asked for a change.
+    pub fn asked(&self, what: &str, by: &dyn Display) {
+        info!("asked what={what} by={by}");
     }
 
     /// The process was asked to stop.

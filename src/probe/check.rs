@@ -107,7 +107,7 @@ impl Watcher {
             Err(_) => Some(format!("no answer within {:?}", self.settings.timeout)),
         };
         let thresholds = Thresholds { fall: self.settings.fall, rise: self.settings.rise };
-        if let Some(transition) = self.member.node.checked(why.is_none(), thresholds) {
+        if let Some(transition) = self.member.node.checked(why.as_deref(), thresholds, clock::millis()) {
             let why = why.as_deref().unwrap_or("checks pass");
             self.observer.node(self.pool.name().as_str(), &self.member.name, transition, &why);
         }

@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::balance::Pool;
 use crate::config::NodeTimeouts;
 use crate::retry::{Decision, Failure, Policy, Progress, Reach, Request, backoff};
-use crate::upstream::{Member, Place};
+use crate::upstream::{Member, Place, Slot};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -36,6 +36,8 @@ struct Attempt {
     member: Arc<Member>,
     /// How far it got, if it failed.
     reach: Option<Reach>,
+    /// Its place on the node, until it failed or the request is over.
+    slot: Option<Slot>,
 }
 
 impl Attempts {
@@ -69,6 +71,7 @@ impl Attempts {
     ) -> Decision {
         if let Some(last) = self.history.last_mut() {
             last.reach = Some(failure.reach);
+            last.slot = None;
         }
         self.met_a_dead_connection |= failure.is_of_the_connection();
         let untried = pool.members().iter().any(|member| !self.has_tried(member));
@@ -92,7 +95,8 @@ impl Attempts {
     fn next(&mut self, pool: &Pool) -> Option<Arc<Member>> {
         let untried = if self.returns == 0 { pool.select(|member| !self.has_tried(member)) } else { None };
         let member = untried.or_else(|| pool.select(|member| !self.has_refused(member)))?;
-        self.history.push(Attempt { member: Arc::clone(&member), reach: None });
+        let slot = Some(member.node.enter());
+        self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot });
         Some(member)
     }
 }
@@ -106,7 +110,7 @@ impl Attempt {
 /// The nodes in order, with how far each attempt that failed got: `web-02:not_sent,web-01`.
 impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Attempt { member, reach }) in self.history.iter().enumerate() {
+        for (number, Attempt { member, reach, .. }) in self.history.iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             write!(f, "{comma}{}", member.name)?;
             if let Some(reach) = reach {
@@ -167,8 +171,9 @@ fn set_timeouts(peer: &mut HttpPeer, timeouts: &NodeTimeouts) {
     });
 }
 
-/// Keeps the attempt off the connections that wait in the pool: those of a group of its own last next to no time.
+/// Keeps the attempt off the connections that wait in the pool, and its own off the pool: nobody else will ask for this
+/// group.
 fn avoid_pooled_connections(peer: &mut HttpPeer) {
-    peer.group_key = 1;
+    peer.group_key = fastrand::u64(1..);
     peer.options.idle_timeout = Some(Duration::ZERO);
 }

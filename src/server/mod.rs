@@ -11,17 +11,19 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::descriptors::Budget;
 use self::pid_file::PidFile;
 use self::workers::{Workers, count_threads};
+use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::generation::{Current, Generation};
 use crate::listen::{FrontDoor, Limits};
 use crate::observe::{Observer, OpenError};
-use crate::reload::{LoadError, Reloader, Source};
+use crate::reload::{History, LoadError, Reloader, Source};
 
 /// How long a connection that was just accepted has for its first request when the process stops.
 const FIRST_READ: Duration = Duration::from_millis(100);
@@ -35,6 +37,9 @@ pub enum ServerError {
     /// The configuration did not come into force.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The operator's side cannot be where the configuration wants it.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The system refused something that nothing works without.
     #[error("{doing}")]
     System {
@@ -84,12 +89,26 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let budget = Budget::raise(threads);
     let limits = Arc::new(Limits::new(budget.connections));
 
+    let bound = Bound::new(&config, &observer)?;
+    let history = Arc::new(History::new(&source));
+    let (phase, phases) = watch::channel(Phase::Starting);
+
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
     let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
+    let (desk, mut wanted) = Desk::new(
+        Arc::clone(&current),
+        Arc::clone(&history),
+        Arc::clone(&limits),
+        Arc::clone(&observer),
+        phases,
+    );
+    let _admin = Serving::start(bound, desk)
+        .map_err(|source| ServerError::System { doing: "listening to operators", source })?;
     let mut reloader = Reloader::start(
         source,
+        history,
         Arc::clone(&current),
         registry,
         door,
@@ -100,7 +119,11 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
     let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
 
-    let stop = follow(&mut signals, &mut reloader, &observer).await;
+    phase.send_replace(Phase::Ready);
+
+    let stop = follow(&mut signals, &mut wanted, &mut reloader, &observer).await;
+    phase.send_replace(Phase::Stopping);
+    drop(wanted);
     observer.stopping(stop, limits.open());
     let settings = current.load().config().server.clone();
     tokio::select! {
@@ -113,14 +136,26 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// Does what the signals ask for until one of them asks for the end.
-async fn follow(signals: &mut Signals, reloader: &mut Reloader, observer: &Arc<Observer>) -> &'static str {
+/// Does what signals and operators ask for until one of them asks for the end.
+async fn follow(
+    signals: &mut Signals,
+    wanted: &mut mpsc::Receiver<Wanted>,
+    reloader: &mut Reloader,
+    observer: &Arc<Observer>,
+) -> &'static str {
     loop {
+        let wish = tokio::select! {
+            wish = signals.next() => wish,
+            Some(Wanted::Reload(answer)) = wanted.recv() => Wish::Reload(Some(answer)),
+        };
         // A file system or a resolver that hangs must not make the process deaf.
-        match signals.next().await {
+        match wish {
             Wish::Stop(stop) => return stop,
-            Wish::Reload => tokio::select! {
-                () = reloader.reload() => {}
+            Wish::Reload(answer) => tokio::select! {
+                outcome = reloader.reload() => {
+                    // Whoever asked may be gone, and how it ended is told where it happened.
+                    let _ = answer.map(|answer| answer.send(outcome));
+                }
                 stop = signals.stop() => return stop,
             },
             Wish::Reopen => tokio::select! {
@@ -159,9 +194,13 @@ async fn write_last_lines(observer: &Arc<Observer>) {
     let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
 }
 
+/// Whoever waits for the outcome of a reload.
+type Answer = oneshot::Sender<Result<u64, Arc<LoadError>>>;
+
 /// What the process is asked to do.
 enum Wish {
-    Reload,
+    /// And whom to tell how that went.
+    Reload(Option<Answer>),
     Reopen,
     Stop(&'static str),
 }
@@ -188,7 +227,7 @@ impl Signals {
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.hangup.recv() => Wish::Reload(None),
             _ = self.user1.recv() => Wish::Reopen,
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),

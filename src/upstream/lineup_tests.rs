@@ -26,7 +26,7 @@ fn take(lineup: &Lineup) -> usize {
 }
 
 fn set_down(lineup: &Lineup, number: usize) {
-    assert!(lineup.members()[number].node.checked(false, ONCE).is_some());
+    assert!(lineup.members()[number].node.checked(Some("refused"), ONCE, 1).is_some());
 }
 
 /// Takes the first member that is not among the `refusing`, as a request does that tries one after the other.
@@ -83,7 +83,7 @@ fn backups_serve_only_while_no_tier_before_them_can() {
     assert_eq!(take(&lineup), 1);
     set_down(&lineup, 1);
     assert_eq!(take(&lineup), 2);
-    assert!(lineup.members()[0].node.checked(true, ONCE).is_some());
+    assert!(lineup.members()[0].node.checked(None, ONCE, 1).is_some());
     assert_eq!(take(&lineup), 0);
 }
 

@@ -10,5 +10,5 @@ mod rotation;
 
 pub use health::{Health, Thresholds};
 pub use lineup::{Lineup, Offers};
-pub use node::{Availability, Member, Node, Place, Transition};
+pub use node::{Availability, Checks, Member, Node, Place, Slot, Transition};
 pub use rotation::Rotation;

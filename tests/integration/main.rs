@@ -12,6 +12,7 @@
 )]
 
 mod access_log;
+mod admin;
 mod balance;
 mod failover;
 mod framing;

@@ -13,7 +13,9 @@ fn run(yaml: &str) -> Output {
     let directory = TempDirectory::new();
     let file = directory.path().join("bookend.yaml");
     fs::write(&file, yaml).unwrap();
-    let mut child = program().args(["run", "-c"]).arg(&file).spawn().unwrap();
+    let mut command = program();
+    command.args(["run", "-c"]).arg(&file).env("STATE_DIRECTORY", directory.path().join("state"));
+    let mut child = command.spawn().unwrap();
     eventually("bookend ended", || child.try_wait().unwrap());
     child.wait_with_output().unwrap()
 }
@@ -62,7 +64,9 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn two_arguments_are_enough_to_run() {
     let (a, b, port) = (Origin::answering("a"), Origin::answering("b"), Port::free());
+    let directory = TempDirectory::new();
     let mut command = program();
+    command.env("STATE_DIRECTORY", directory.path().join("state"));
     command.args(["run", "--listen", &port.to_string(), "--to", &a.address(), "--to", &b.address()]);
     let _bookend = Running(command.spawn().unwrap());
     until("bookend accepts", || TcpStream::connect(port.address()).is_ok());

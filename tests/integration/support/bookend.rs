@@ -59,6 +59,7 @@ impl Bookend {
             .args(["run", "-c"])
             .arg(directory.path().join("bookend.yaml"))
             .env("RUST_LOG", "info")
+            .env("STATE_DIRECTORY", directory.path().join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(directory.path().join("log")).unwrap())
@@ -82,6 +83,27 @@ impl Bookend {
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// The socket that its operators use, where the configuration says nothing of it.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("state/admin.sock")
+    }
+
+    /// Its configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.path().join("bookend.yaml")
+    }
+
+    /// Ends it at once, as nothing but `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A command of the program that finds this one by `--socket`.
+    pub(crate) fn command(&self, name: &str) -> Output {
+        program().arg(name).arg("--socket").arg(self.socket()).output().unwrap()
     }
 
     /// Everything that it has logged.
@@ -133,11 +155,6 @@ impl Bookend {
 
     pub(crate) fn remove_configuration(&self) {
         fs::remove_file(self.configuration()).unwrap();
-    }
-
-    /// The file that it is configured by.
-    pub(crate) fn configuration(&self) -> PathBuf {
-        self.directory.path().join("bookend.yaml")
     }
 
     fn outcomes(&self) -> (usize, usize) {

@@ -13,6 +13,7 @@ pub(crate) struct Site {
     pool: String,
     route: String,
     top: String,
+    admin: Option<String>,
 }
 
 impl Site {
@@ -52,9 +53,17 @@ impl Site {
         self
     }
 
+    /// The operator's side, as in `{ socket: off }`; unless told it is the socket alone, since tests would share the
+    /// usual address.
+    pub(crate) fn with_admin(mut self, admin: &str) -> Self {
+        self.admin = Some(admin.to_owned());
+        self
+    }
+
     /// The configuration with these listeners.
     pub(crate) fn to_yaml(&self, listeners: &[SocketAddr]) -> String {
         let mut yaml = self.top.clone();
+        writeln!(yaml, "admin: {}", self.admin.as_deref().unwrap_or("{ address: off }")).unwrap();
         yaml.push_str("listeners:\n");
         for address in listeners {
             write!(yaml, "  - address: {address}\n{}", self.listener).unwrap();

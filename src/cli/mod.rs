@@ -1,5 +1,10 @@
 //! What a person types.
 
+mod client;
+mod reload;
+mod status;
+mod table;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +13,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use log::LevelFilter;
 
+use self::client::Target;
 use crate::reload::{LoadError, Source};
 use crate::server::{self, ServerError};
 
@@ -28,6 +34,10 @@ enum Command {
     Run(Run),
     /// Check a configuration and report every problem in it
     Check(File),
+    /// Show how a running bookend is; ends with 0 if all is well, with 1 if not
+    Status(status::Wanted),
+    /// Let a running bookend read its configuration again, and wait for the outcome
+    Reload(Target),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +65,8 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => serve(run),
         Command::Check(file) => check(&file),
+        Command::Status(wanted) => return told(status::run(&wanted)),
+        Command::Reload(target) => return told(reload::run(&target)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,6 +75,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(if is_configuration(&error) { 2 } else { 1 })
         }
     }
+}
+
+/// The end of a command that talks to a running bookend: what is in its way is no configuration of ours.
+fn told(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    })
 }
 
 fn serve(run: Run) -> anyhow::Result<()> {
@@ -135,7 +155,11 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "this is where the program speaks to people")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("{error:#}");
+    complain_of(&format!("{error:#}"));
+}
+
+#[expect(clippy::print_stderr, reason = "this is where the program speaks to people")]
+fn complain_of(text: &str) {
+    eprintln!("{text}");
 }

@@ -1,0 +1,247 @@
+//! Who may read, who may change, and what looks forged.
+//!
+//! Over the socket the kernel says who asks. Over TCP nobody does: changes need the token, and so does reading where others
+//! can reach the address. A page in a browser on the same machine can reach loopback as well, under a name of its own
+//! (DNS rebinding) or across origins; both are told by the headers that no page can set.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use http::uri::Authority;
+use http::{HeaderMap, Method, header};
+use rustix::process::geteuid;
+use subtle::ConstantTimeEq;
+
+/// The longest token in bytes; the file may have one line end more.
+const LONGEST_TOKEN: u64 = 4096;
+/// The shortest: what can be guessed is none.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file cannot be read.
+    #[error("reading admin.token_file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It holds no token.
+    #[error("admin.token_file {} must hold one line of {SHORTEST_TOKEN} to {LONGEST_TOKEN} visible characters", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Who may do what.
+#[derive(Debug)]
+pub struct Rules {
+    token: Option<Box<[u8]>>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// Somebody on this machine, with this user id.
+    User(u32),
+    /// Somebody who connected from the first address to the second.
+    Network(SocketAddr, SocketAddr),
+}
+
+/// Why somebody may not do what they ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// The user is neither root nor the one that bookend runs as.
+    OtherUser,
+    /// It takes a token, and there was none or another one.
+    Token,
+    /// It takes a token, and bookend was given none.
+    NoTokenSet,
+    /// The request is for a host that we are not.
+    Host,
+    /// A page of another origin sent it.
+    Origin,
+}
+
+impl Rules {
+    /// The rules with the token in `file`, if there is one.
+    pub(super) fn read(file: Option<&Path>) -> Result<Self, TokenError> {
+        let Some(path) = file else { return Ok(Self { token: None }) };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(LONGEST_TOKEN + 2).read_to_end(&mut bytes))
+            .map_err(|source| TokenError::Read { path: path.to_owned(), source })?;
+        let token = bytes.trim_ascii();
+        let fits = (SHORTEST_TOKEN..=LONGEST_TOKEN as usize).contains(&token.len());
+        if !fits || !token.iter().all(u8::is_ascii_graphic) {
+            return Err(TokenError::Unfit { path: path.to_owned() });
+        }
+        Ok(Self { token: Some(token.into()) })
+    }
+
+    /// Whether `peer` may send this request.
+    pub(super) fn check(
+        &self,
+        peer: Peer,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), Denial> {
+        let is_change = !matches!(*method, Method::GET | Method::HEAD);
+        if is_change && is_cross_origin(headers) {
+            return Err(Denial::Origin);
+        }
+        let local = match peer {
+            Peer::User(user) => {
+                let is_trusted = user == 0 || user == geteuid().as_raw();
+                return if is_change && !is_trusted { Err(Denial::OtherUser) } else { Ok(()) };
+            }
+            Peer::Network(_, local) => local.ip().to_canonical(),
+        };
+        let is_probe = !is_change && matches!(path, "/healthz" | "/readyz");
+        if is_probe {
+            return Ok(());
+        }
+        // With a token a name does no harm: a page does not have the token.
+        if (is_change || local.is_loopback()) && !names(headers, local) {
+            return Err(Denial::Host);
+        }
+        match (is_change || !local.is_loopback() || headers.contains_key(header::AUTHORIZATION), &self.token)
+        {
+            (false, _) => Ok(()),
+            (true, None) if is_change => Err(Denial::NoTokenSet),
+            (true, None) => Ok(()),
+            (true, Some(token)) if has_token(headers, token) => Ok(()),
+            (true, Some(_)) => Err(Denial::Token),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::Network(peer, _) => write!(f, "{peer}"),
+        }
+    }
+}
+
+/// Compares in a time that depends on the lengths alone.
+fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Some((scheme, told)) = value.as_bytes().split_at_checked(b"bearer ".len()) else { return false };
+    scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(told.trim_ascii().ct_eq(token))
+}
+
+/// Whether the only `Host` is the address itself or this machine.
+fn names(headers: &HeaderMap, local: IpAddr) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    let host = authority.host();
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_local = ip.is_ok_and(|ip| ip.to_canonical() == local || ip.is_loopback() && local.is_loopback());
+    !authority.as_str().contains('@') && (is_local || host.eq_ignore_ascii_case("localhost"))
+}
+
+/// Whether a browser says that another site's page is behind it.
+fn is_cross_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_ours = |origin: &str| {
+        let (_, host) = origin.split_once("://").unwrap_or_default();
+        !host.is_empty() && text("host") == Some(host)
+    };
+    text("origin").is_some_and(|origin| !is_ours(origin))
+        || text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let header = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let mut map = HeaderMap::new();
+        for (name, value) in lines.iter().map(header) {
+            map.append(name, value);
+        }
+        map
+    }
+
+    fn peer(local: &str) -> Peer {
+        Peer::Network("192.0.2.1:5".parse().unwrap(), local.parse().unwrap())
+    }
+
+    fn rules(has_token: bool) -> Rules {
+        Rules { token: has_token.then(|| TOKEN.as_bytes().into()) }
+    }
+
+    type Lines = &'static [(&'static str, &'static str)];
+
+    #[test]
+    fn over_loopback_everybody_reads_and_the_token_changes() {
+        const LOCAL: (&str, &str) = ("host", "127.0.0.1:7070");
+        const GOOD: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
+        let cases: &[(bool, Method, Lines, Option<Denial>)] = &[
+            (true, Method::GET, &[LOCAL], None),
+            (true, Method::GET, &[("host", "localhost")], None),
+            (true, Method::GET, &[("host", "[::1]:7070")], None),
+            (true, Method::GET, &[("host", "evil.example")], Some(Denial::Host)),
+            (true, Method::GET, &[("host", "evil.example@127.0.0.1")], Some(Denial::Host)),
+            (true, Method::GET, &[LOCAL, LOCAL], Some(Denial::Host)),
+            (true, Method::GET, &[], Some(Denial::Host)),
+            (true, Method::GET, &[LOCAL, ("authorization", "Bearer x")], Some(Denial::Token)),
+            (true, Method::POST, &[LOCAL], Some(Denial::Token)),
+            (true, Method::POST, &[LOCAL, GOOD], None),
+            (true, Method::POST, &[LOCAL, GOOD, GOOD], Some(Denial::Token)),
+            (true, Method::POST, &[LOCAL, ("authorization", "Basic 0123456789abcdef")], Some(Denial::Token)),
+            (true, Method::POST, &[LOCAL, ("authorization", "Bearer 0123456789abcdeg")], Some(Denial::Token)),
+            (true, Method::POST, &[LOCAL, ("authorization", "Bearer")], Some(Denial::Token)),
+            (true, Method::POST, &[("host", "evil.example"), GOOD], Some(Denial::Host)),
+            (true, Method::POST, &[LOCAL, GOOD, ("origin", "http://evil.example")], Some(Denial::Origin)),
+            (true, Method::POST, &[LOCAL, GOOD, ("origin", "null")], Some(Denial::Origin)),
+            (true, Method::POST, &[LOCAL, GOOD, ("origin", "http://127.0.0.1:7070")], None),
+            (true, Method::POST, &[LOCAL, GOOD, ("sec-fetch-site", "cross-site")], Some(Denial::Origin)),
+            (false, Method::POST, &[LOCAL], Some(Denial::NoTokenSet)),
+            (false, Method::GET, &[LOCAL, GOOD], None),
+        ];
+        for (has_token, method, lines, wanted) in cases {
+            let found = rules(*has_token).check(peer("127.0.0.1:7070"), method, "/reload", &headers(lines));
+            assert_eq!(found.err(), *wanted, "{method} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn over_the_network_only_probes_need_no_token() {
+        let rules = rules(true);
+        let named = headers(&[("host", "edge.example")]);
+        let check = |path, headers: &HeaderMap| {
+            rules.check(peer("192.0.2.9:7070"), &Method::GET, path, headers).err()
+        };
+        assert_eq!(check("/readyz", &named), None);
+        assert_eq!(check("/metrics", &named), Some(Denial::Token));
+        let good = headers(&[("host", "edge.example"), ("authorization", "bearer 0123456789abcdef")]);
+        assert_eq!(check("/metrics", &good), None);
+    }
+
+    #[test]
+    fn over_the_socket_the_user_decides() {
+        let check =
+            |user, method| rules(true).check(Peer::User(user), &method, "/reload", &headers(&[])).err();
+        assert_eq!(check(0, Method::POST), None);
+        assert_eq!(check(geteuid().as_raw(), Method::POST), None);
+        assert_eq!(check(4_000_000_000, Method::POST), Some(Denial::OtherUser));
+        assert_eq!(check(4_000_000_000, Method::GET), None);
+    }
+}

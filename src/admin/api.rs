@@ -1,0 +1,143 @@
+//! What can be asked: each path, and its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use super::access::{Peer, Rules};
+use super::desk::{Desk, Phase, Wanted};
+use super::problem::Problem;
+use super::report;
+use crate::observe::Observer;
+
+/// Bytes of a request's body.
+const LARGEST_BODY: u64 = 64 * 1024;
+
+/// How long a change is waited for; it may go on after that.
+pub(super) const LONGEST_CHANGE: Duration = Duration::from_secs(30);
+
+/// What Prometheus calls its text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Who answers.
+#[derive(Clone)]
+struct Office {
+    desk: Arc<Desk>,
+    rules: Arc<Rules>,
+}
+
+/// Every path.
+pub(super) fn router(desk: Arc<Desk>, rules: Arc<Rules>) -> Router {
+    let office = Office { desk: Arc::clone(&desk), rules };
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/reload", post(reload))
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(desk)
+        .layer(middleware::from_fn_with_state(office, guard))
+}
+
+/// Lets through what may pass, and marks every answer as one that is kept nowhere.
+async fn guard(
+    State(office): State<Office>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match admit(&office, peer, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn admit(office: &Office, peer: Peer, request: &Request) -> Result<(), Problem> {
+    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    office.rules.check(peer, method, path, headers)?;
+    if length(headers).is_some_and(|length| length > LARGEST_BODY) {
+        let detail = format!("a body may have {LARGEST_BODY} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        tell(&office.desk.observer, method, path, peer);
+    }
+    Ok(())
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn tell(observer: &Observer, method: &Method, path: &str, peer: Peer) {
+    // What is logged is bounded, and escaped where it is odd.
+    let path: String = path.chars().take(100).collect();
+    observer.asked(&format!("{method} {path:?}"), &peer);
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> {
+    match *desk.phase.borrow() {
+        Phase::Ready => Ok("ready\n"),
+        Phase::Starting => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bookend is starting")),
+        Phase::Stopping => Err(stopping()),
+    }
+}
+
+async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    match desk.observer.metrics().text(&report::now(&desk)) {
+        Ok(text) => Ok(([(header::CONTENT_TYPE, METRICS)], text).into_response()),
+        Err(why) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
+    }
+}
+
+async fn status(State(desk): State<Arc<Desk>>) -> Response {
+    Json(report::status(&desk)).into_response()
+}
+
+async fn reload(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let (answer, outcome) = oneshot::channel();
+    desk.wanted.try_send(Wanted::Reload(answer)).map_err(|why| match why {
+        TrySendError::Full(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many changes wait for their turn")
+        }
+        TrySendError::Closed(_) => stopping(),
+    })?;
+    match tokio::time::timeout(LONGEST_CHANGE, outcome).await {
+        Ok(Ok(Ok(generation))) => Ok(Json(serde_json::json!({ "generation": generation })).into_response()),
+        Ok(Ok(Err(why))) => Err(Problem::refused(&why)),
+        Ok(Err(_)) => Err(stopping()),
+        Err(_) => {
+            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "it takes long; /status will say how it ended"))
+        }
+    }
+}
+
+fn stopping() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bookend is stopping")
+}
+
+async fn nothing_there() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is /healthz, /readyz, /metrics, /status and /reload")
+}
+
+async fn wrong_method(method: Method) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path does not take {method}"))
+}

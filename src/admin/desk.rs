@@ -1,0 +1,74 @@
+//! What the operator's side knows, and whom it asks.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::recent::Recent;
+use crate::clock;
+use crate::generation::Current;
+use crate::listen::Limits;
+use crate::observe::Observer;
+use crate::reload::{History, LoadError};
+
+/// Changes that may wait for their turn.
+const MOST_WANTED: usize = 8;
+
+/// How far the process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Its listeners are not open yet.
+    Starting,
+    /// It takes requests.
+    Ready,
+    /// It was asked to stop.
+    Stopping,
+}
+
+/// A change that somebody asked for; whoever makes it says what came of it.
+#[derive(Debug)]
+pub enum Wanted {
+    /// To load the configuration again: the number of the generation that is in force then.
+    Reload(oneshot::Sender<Result<u64, Arc<LoadError>>>),
+}
+
+/// What the operator's side knows, and whom it asks.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) current: Arc<Current>,
+    pub(super) history: Arc<History>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) wanted: mpsc::Sender<Wanted>,
+    pub(super) recent: Mutex<Recent>,
+    pub(super) began: Instant,
+}
+
+impl Desk {
+    /// A desk, and where the changes come out that are asked for.
+    pub fn new(
+        current: Arc<Current>,
+        history: Arc<History>,
+        limits: Arc<Limits>,
+        observer: Arc<Observer>,
+        phase: watch::Receiver<Phase>,
+    ) -> (Self, mpsc::Receiver<Wanted>) {
+        let (wanted, changes) = mpsc::channel(MOST_WANTED);
+        let (recent, began) = (Mutex::default(), clock::now());
+        (Self { current, history, limits, observer, phase, wanted, recent, began }, changes)
+    }
+}
+
+impl Phase {
+    /// The phase as a word.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The operator's side: how bookend is, and the changes that a person asks for.
+//!
+//! [`bind`](Bound::new) takes the Unix socket and the address before anything else begins; [`Serving`] answers there until
+//! dropped. Who may do what is decided in [`access`], what there is to see is put together in [`report`], and every
+//! refusal is a problem document (RFC 9457).
+
+mod access;
+mod api;
+mod bind;
+mod desk;
+mod place;
+mod problem;
+mod recent;
+mod report;
+mod serve;
+pub mod status;
+
+pub use access::{Rules, TokenError};
+pub use bind::{AdminError, Bound};
+pub use desk::{Desk, Phase, Wanted};
+pub use place::usual_state_dirs;
+pub use problem::{ConfigProblem, Problem};
+pub use serve::Serving;

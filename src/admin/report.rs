@@ -1,0 +1,240 @@
+//! Putting together what there is to see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::desk::{Desk, Phase};
+use super::problem::problems;
+use super::recent::{Counts, counts};
+use super::status::{Configuration, FirstByte, Node, NodeState, Pool, Refused, Requests, Status};
+use crate::balance;
+use crate::clock;
+use crate::config;
+use crate::observe::{Latency, NodeNow, NodeTally, Now, Tally};
+use crate::reload::in_full;
+use crate::upstream::{Availability, Member};
+
+/// The clock counts in milliseconds, people in seconds.
+const MILLIS_PER_SECOND: u64 = 1_000;
+
+/// How bookend is.
+pub(super) fn status(desk: &Desk) -> Status {
+    let generation = desk.current.load();
+    let (uptime, wall) = (clock::now().saturating_duration_since(desk.began), clock::wall());
+    let tally = desk.observer.metrics().tally();
+    let recent = desk.recent.lock().since(&counts(&tally));
+    let sources = Sources { tally: &tally, recent: &recent, now: clock::millis() };
+    let mut pools: Vec<Pool> = generation.pools().map(|pool| sources.pool(pool)).collect();
+    pools.sort_by(|a, b| a.name.cmp(&b.name));
+    let phase = *desk.phase.borrow();
+    let mut status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        phase: phase.as_str().to_owned(),
+        started_at: time(wall.checked_sub(uptime).unwrap_or(wall)),
+        uptime_seconds: uptime.as_secs(),
+        configuration: configuration(desk, generation.number(), wall),
+        listeners: generation.config().listeners.iter().map(|l| l.address.to_string()).collect(),
+        connections: desk.limits.open(),
+        requests: requests(tally.outcomes.clone()),
+        pools,
+        complaints: Vec::new(),
+    };
+    status.complaints = complaints(&status, phase);
+    status
+}
+
+/// What the gauges are now.
+pub(super) fn now(desk: &Desk) -> Now {
+    let (generation, millis) = (desk.current.load(), clock::millis());
+    let mut nodes = Vec::new();
+    for pool in generation.pools() {
+        let members = pool.members();
+        for node in &pool.settings().nodes {
+            let members = of_node(&members, node);
+            nodes.push(NodeNow {
+                pool: pool.name().to_string(),
+                node: node.name.clone(),
+                is_available: members.iter().any(|m| m.node.availability(millis) == Availability::Available),
+                in_flight: members.iter().map(|m| m.node.in_flight()).sum(),
+            });
+        }
+    }
+    Now { connections: desk.limits.open(), generation: generation.number(), nodes }
+}
+
+fn configuration(desk: &Desk, generation: u64, wall: SystemTime) -> Configuration {
+    let latest = desk.history.latest();
+    Configuration {
+        file: desk.history.file().to_owned(),
+        generation,
+        in_force_at: time(latest.in_force_at),
+        in_force_seconds: seconds_since(latest.in_force_at, wall),
+        refused: latest.refused.map(|refused| Refused {
+            at: time(refused.at),
+            seconds_ago: seconds_since(refused.at, wall),
+            why: in_full(&refused.why),
+            problems: problems(&refused.why),
+        }),
+    }
+}
+
+/// Where the numbers of nodes come from.
+struct Sources<'a> {
+    tally: &'a Tally,
+    recent: &'a Counts,
+    /// Milliseconds of the clock.
+    now: u64,
+}
+
+impl Sources<'_> {
+    fn pool(&self, pool: &balance::Pool) -> Pool {
+        let name = pool.name().as_str();
+        let members = pool.members();
+        let of_pool = |(pool, _): &&(String, String)| pool == name;
+        let recent: u64 =
+            self.recent.iter().filter(|(key, _)| of_pool(key)).map(|(_, requests)| requests).sum();
+        let node = |node| self.node(name, node, &of_node(&members, node), recent);
+        let nodes: Vec<Node> = pool.settings().nodes.iter().map(node).collect();
+        let mut outcomes = BTreeMap::new();
+        for (_, node) in self.tally.nodes.iter().filter(|(key, _)| of_pool(key)) {
+            for (outcome, count) in &node.outcomes {
+                *outcomes.entry(outcome.clone()).or_default() += count;
+            }
+        }
+        let available = nodes.iter().filter(|node| node.state.is_serving()).count();
+        Pool { name: name.to_owned(), available, requests: requests(outcomes), nodes }
+    }
+
+    fn node(&self, pool: &str, node: &config::Node, members: &[&Arc<Member>], recent: u64) -> Node {
+        let key = (pool.to_owned(), node.name.clone());
+        let NodeTally { outcomes, attempts_failed, first_byte } =
+            self.tally.nodes.get(&key).cloned().unwrap_or_default();
+        let (state, why) = self.standing(members);
+        let since = members.iter().map(|member| member.node.checks().since).max();
+        let since = since.filter(|&since| since > 0);
+        let own = self.recent.get(&key).copied().unwrap_or_default();
+        Node {
+            name: node.name.clone(),
+            address: node.address.to_string(),
+            tier: node.tier.0,
+            weight: node.weight.get(),
+            state,
+            why,
+            state_seconds: since.map(|since| self.now.saturating_sub(since) / MILLIS_PER_SECOND),
+            share: (recent > 0).then(|| own as f64 / recent as f64),
+            in_flight: members.iter().map(|member| member.node.in_flight()).sum(),
+            requests: requests(outcomes),
+            first_byte: first_byte.map(|Latency { mean, p50, p99 }| FirstByte { mean, p50, p99 }),
+            attempts_failed,
+        }
+    }
+
+    /// How the node stands that these members are, and why.
+    fn standing(&self, members: &[&Arc<Member>]) -> (NodeState, Option<String>) {
+        let is = |wanted| move |member: &&&Arc<Member>| member.node.availability(self.now) == wanted;
+        let failed: Vec<_> = members.iter().filter(is(Availability::CheckFailed)).collect();
+        let failure = failed.iter().find_map(|member| member.node.checks().failure);
+        let failure = failure.map_or_else(|| "its checks fail".to_owned(), |failure| failure.to_string());
+        if members.is_empty() {
+            return (NodeState::Unresolved, Some("its name has no address".to_owned()));
+        }
+        if failed.len() == members.len() {
+            return (NodeState::Down, Some(failure));
+        }
+        if !failed.is_empty() {
+            let why = format!("{} of {} addresses: {failure}", failed.len(), members.len());
+            return (NodeState::PartlyDown, Some(why));
+        }
+        if members.iter().any(|member| is(Availability::Resting)(&member)) {
+            return (NodeState::Resting, Some("it asked for a pause (Retry-After)".to_owned()));
+        }
+        (NodeState::Up, None)
+    }
+}
+
+/// What is not well.
+fn complaints(status: &Status, phase: Phase) -> Vec<String> {
+    let mut complaints = Vec::new();
+    match phase {
+        Phase::Starting => complaints.push("it is starting".to_owned()),
+        Phase::Ready => {}
+        Phase::Stopping => complaints.push("it is stopping".to_owned()),
+    }
+    if let Some(refused) = &status.configuration.refused {
+        let number = status.configuration.generation;
+        let count = match refused.problems.len() {
+            0 => refused.why.clone(),
+            1 => "1 problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        complaints.push(format!("the last reload was refused ({count}); generation {number} is in force"));
+    }
+    for pool in &status.pools {
+        if pool.available == 0 {
+            complaints.push(format!("pool {} has no node that can serve", pool.name));
+        }
+        for node in &pool.nodes {
+            if matches!(node.state, NodeState::Down | NodeState::PartlyDown | NodeState::Unresolved) {
+                let why = node.why.as_deref().unwrap_or_default();
+                complaints.push(format!("{}/{} is {}: {why}", pool.name, node.name, node.state.as_str()));
+            }
+        }
+    }
+    complaints
+}
+
+fn of_node<'a>(members: &'a [Arc<Member>], node: &config::Node) -> Vec<&'a Arc<Member>> {
+    members.iter().filter(|member| member.name == node.name).collect()
+}
+
+fn requests(outcomes: BTreeMap<String, u64>) -> Requests {
+    let sum = |wanted: fn(&str) -> bool| {
+        outcomes.iter().filter(|(outcome, _)| wanted(outcome)).map(|(_, count)| count).sum()
+    };
+    Requests { total: sum(|_| true), saved: sum(is_saved), failed: sum(is_failed), outcomes }
+}
+
+fn is_saved(outcome: &str) -> bool {
+    outcome.starts_with("saved_")
+}
+
+/// An outcome that is not known here is one that somebody should look at.
+fn is_failed(outcome: &str) -> bool {
+    !is_saved(outcome) && !matches!(outcome, "served" | "refused" | "client_gone")
+}
+
+fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time.max(SystemTime::UNIX_EPOCH)).to_string()
+}
+
+fn seconds_since(time: SystemTime, now: SystemTime) -> u64 {
+    now.duration_since(time).unwrap_or(Duration::ZERO).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::{Outcome, Reach};
+
+    #[test]
+    fn words_mean_what_the_outcomes_mean() {
+        let outcomes = [
+            Outcome::Served,
+            Outcome::Saved(Reach::NotSent),
+            Outcome::Saved(Reach::Truncated),
+            Outcome::NodeError,
+            Outcome::Failed(Reach::Silent),
+            Outcome::Failed(Reach::Truncated),
+            Outcome::Cut,
+            Outcome::NoNode,
+            Outcome::Refused,
+            Outcome::ClientGone,
+            Outcome::Internal,
+        ];
+        for outcome in outcomes {
+            assert_eq!(is_saved(outcome.as_str()), outcome.is_saved(), "{outcome:?}");
+            assert_eq!(is_failed(outcome.as_str()), outcome.is_failed(), "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How bookend is: one plain tree of data, as it goes over the wire and as the command line shows it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigProblem;
+
+/// How bookend is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// `starting`, `ready` or `stopping`.
+    pub phase: String,
+    /// When it started (RFC 3339).
+    pub started_at: String,
+    /// For how long it has been running.
+    pub uptime_seconds: u64,
+    /// The configuration.
+    pub configuration: Configuration,
+    /// The addresses that clients connect to.
+    pub listeners: Vec<String>,
+    /// Client connections that are open.
+    pub connections: usize,
+    /// All requests since the start.
+    pub requests: Requests,
+    /// The pools, by name.
+    pub pools: Vec<Pool>,
+    /// What is not well, each as a sentence; empty when all is well.
+    pub complaints: Vec<String>,
+}
+
+/// The configuration in force, and one that was refused since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The file.
+    pub file: String,
+    /// The number of the one in force; the one at the start is 1.
+    pub generation: u64,
+    /// When it came into force (RFC 3339).
+    pub in_force_at: String,
+    /// For how long it has been in force.
+    pub in_force_seconds: u64,
+    /// The last one that was refused since.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// When (RFC 3339).
+    pub at: String,
+    /// How long ago.
+    pub seconds_ago: u64,
+    /// Why.
+    pub why: String,
+    /// What is wrong with the file, if it is that.
+    pub problems: Vec<ConfigProblem>,
+}
+
+/// Requests since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// All that ended.
+    pub total: u64,
+    /// Those that a retry saved.
+    pub saved: u64,
+    /// Those that a client saw fail through no fault of its own.
+    pub failed: u64,
+    /// All, by how they ended.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+/// A set of nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// What it is called.
+    pub name: String,
+    /// Nodes that nothing speaks against.
+    pub available: usize,
+    /// Requests for it.
+    pub requests: Requests,
+    /// Its nodes, in the order of the file.
+    pub nodes: Vec<Node>,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it is called.
+    pub name: String,
+    /// Where it is, as configured.
+    pub address: String,
+    /// 0 serves; others are backups.
+    pub tier: u8,
+    /// Its share of its tier.
+    pub weight: u16,
+    /// How it stands.
+    pub state: NodeState,
+    /// Why it stands like that; `None` while all is well.
+    pub why: Option<String>,
+    /// For how long it has stood like that; `None` if since the start.
+    pub state_seconds: Option<u64>,
+    /// Its part of the pool's requests in the last minute, from 0 to 1; `None` if there were none.
+    pub share: Option<f64>,
+    /// Requests that are at it.
+    pub in_flight: u32,
+    /// Requests that ended at it.
+    pub requests: Requests,
+    /// From the last byte of a request to the first of its answer; `None` if there was none.
+    pub first_byte: Option<FirstByte>,
+    /// Attempts that failed at it, by how far they got.
+    pub attempts_failed: BTreeMap<String, u64>,
+}
+
+/// How a node stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Nothing speaks against it.
+    Up,
+    /// It asked to be left alone for a while.
+    Resting,
+    /// Some of the addresses of its name are down.
+    PartlyDown,
+    /// Its checks fail.
+    Down,
+    /// Its name has no address.
+    Unresolved,
+}
+
+/// How long a node takes to its first byte, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FirstByte {
+    /// The mean.
+    pub mean: f64,
+    /// The median, about.
+    pub p50: f64,
+    /// The 99th percentile, about.
+    pub p99: f64,
+}
+
+impl Status {
+    /// Whether nothing is wrong.
+    pub fn is_well(&self) -> bool {
+        self.complaints.is_empty()
+    }
+}
+
+impl NodeState {
+    /// The state in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Resting => "resting",
+            Self::PartlyDown => "partly down",
+            Self::Down => "down",
+            Self::Unresolved => "no address",
+        }
+    }
+
+    /// Whether the node can be given requests.
+    pub fn is_serving(self) -> bool {
+        match self {
+            Self::Up | Self::Resting | Self::PartlyDown => true,
+            Self::Down | Self::Unresolved => false,
+        }
+    }
+}

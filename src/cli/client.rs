@@ -1,0 +1,120 @@
+//! Asking a running bookend, over its socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::body::{Body, to_bytes};
+use clap::Args;
+use http::{Method, Request, StatusCode, header};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::{FILES, File};
+use crate::admin::usual_state_dirs;
+use crate::config::{LARGEST_FILE, Whereabouts};
+
+/// How long an answer may take: a little longer than bookend waits for a reload itself.
+const PATIENCE: Duration = Duration::from_secs(35);
+/// Bytes of an answer.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Which bookend is meant.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    #[command(flatten)]
+    file: File,
+    /// Its socket [default: the one in the configuration, then the usual one]
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+}
+
+impl Target {
+    /// Sends a request without a body and returns the answer.
+    pub(super) fn ask(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting a runtime")?;
+        runtime.block_on(async {
+            match tokio::time::timeout(PATIENCE, self.exchange(method, path)).await {
+                Ok(answer) => answer,
+                Err(_) => bail!("bookend did not answer within {PATIENCE:?}"),
+            }
+        })
+    }
+
+    async fn exchange(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
+        let stream = self.connect().await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .body(Body::empty())
+            .context("building a request")?;
+        let answer = sender.send_request(request).await.context("asking bookend")?;
+        let status = answer.status();
+        let body =
+            to_bytes(Body::new(answer.into_body()), LARGEST_ANSWER).await.context("reading the answer")?;
+        connection.abort();
+        Ok(Answer { status, body: body.into() })
+    }
+
+    async fn connect(&self) -> anyhow::Result<UnixStream> {
+        let mut refused = None;
+        for path in self.sockets()? {
+            match UnixStream::connect(&path).await {
+                Ok(stream) => return Ok(stream),
+                // One that is there says more than one that is not.
+                Err(why) if refused.is_none() || why.kind() != io::ErrorKind::NotFound => {
+                    refused = Some((path, why));
+                }
+                Err(_) => {}
+            }
+        }
+        let Some((path, why)) = refused else { bail!("the configuration says `admin.socket: off`") };
+        let help = match why.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "; is bookend running?",
+            io::ErrorKind::PermissionDenied => "; only root and the user that bookend runs as may",
+            _ => "",
+        };
+        Err(why).with_context(|| format!("no bookend answers at {}{help}", path.display()))
+    }
+
+    /// Where the socket may be, best first.
+    fn sockets(&self) -> anyhow::Result<Vec<PathBuf>> {
+        if let Some(socket) = &self.socket {
+            return Ok(vec![socket.clone()]);
+        }
+        let whereabouts = self.whereabouts()?;
+        let state_dirs = whereabouts.state_dir.clone().map_or_else(usual_state_dirs, |known| vec![known]);
+        Ok(state_dirs.iter().filter_map(|directory| whereabouts.socket(directory)).collect())
+    }
+
+    /// What the file says, if there is one; it need not be a configuration any more.
+    fn whereabouts(&self) -> anyhow::Result<Whereabouts> {
+        if let Some(path) = &self.file.config {
+            let read = read(path).with_context(|| format!("reading {}", path.display()));
+            return Ok(Whereabouts::glimpse(&read?));
+        }
+        let found = FILES.iter().find_map(|path| read(Path::new(path)).ok());
+        Ok(found.map(|bytes| Whereabouts::glimpse(&bytes)).unwrap_or_default())
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST_FILE as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,251 @@
+//! `bookend status`: how a running bookend is, for people and for scripts.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use http::Method;
+
+use super::client::Target;
+use super::say;
+use super::table::{Cell, Colour, aligned, paint};
+use crate::admin::Problem;
+use crate::admin::status::{Node, NodeState, Pool, Requests, Status};
+
+/// From one look to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    #[command(flatten)]
+    target: Target,
+    /// Print it as JSON, for machines
+    #[arg(long)]
+    json: bool,
+    /// Look again every second, until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+/// Shows how bookend is: 0 if all is well, 1 if it is not or cannot be told.
+pub(super) fn run(wanted: &Wanted) -> anyhow::Result<ExitCode> {
+    if wanted.watch {
+        return Ok(watch(wanted));
+    }
+    let (text, is_well) = look(wanted)?;
+    say(&text);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Looks again and again, until nobody reads it any more.
+fn watch(wanted: &Wanted) -> ExitCode {
+    // To the upper left, and nothing below; what is no terminal gets one page after the other.
+    let clear = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+    loop {
+        let text = look(wanted).map_or_else(|error| format!("{error:#}"), |(text, _)| text);
+        if writeln!(io::stdout(), "{clear}{text}").is_err() {
+            return ExitCode::FAILURE;
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// What is to be shown, and whether all is well.
+fn look(wanted: &Wanted) -> anyhow::Result<(String, bool)> {
+    let answer = wanted.target.ask(&Method::GET, "/status")?;
+    if !answer.status.is_success() {
+        let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+        bail!("bookend would not say: {}", problem.detail);
+    }
+    let status: Status = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+    if wanted.json {
+        return Ok((String::from_utf8_lossy(&answer.body).into_owned(), status.is_well()));
+    }
+    let has_colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Ok((page(&status, has_colour), status.is_well()))
+}
+
+/// Everything, for people.
+fn page(status: &Status, has_colour: bool) -> String {
+    let configuration = &status.configuration;
+    let mut text = format!(
+        "{} {}, {}, up {}\n{}, generation {}, in force for {}\n{} on {}, {}\n",
+        paint("bookend", Colour::Bold, has_colour),
+        status.version,
+        status.phase,
+        span(status.uptime_seconds),
+        configuration.file,
+        configuration.generation,
+        span(configuration.in_force_seconds),
+        counted(status.connections as u64, "connection"),
+        status.listeners.join(", "),
+        summary(&status.requests),
+    );
+    for pool in &status.pools {
+        text.push('\n');
+        text.push_str(&table(pool, has_colour));
+    }
+    if let Some(refused) = &configuration.refused {
+        let head = format!("reload refused {} ago:", span(refused.seconds_ago));
+        text.push_str(&format!("\n{}\n", paint(&head, Colour::Red, has_colour)));
+        for line in refused.why.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text.push('\n');
+    text.push_str(&verdict(status, has_colour));
+    text
+}
+
+fn verdict(status: &Status, has_colour: bool) -> String {
+    if status.is_well() {
+        return paint("all is well", Colour::Green, has_colour);
+    }
+    let mut text = paint("not all is well:", Colour::Red, has_colour);
+    for complaint in &status.complaints {
+        text.push_str(&format!("\n  {complaint}"));
+    }
+    text
+}
+
+fn table(pool: &Pool, has_colour: bool) -> String {
+    let head = format!("pool {}", pool.name);
+    let serving = format!("{} of {} nodes can serve", pool.available, pool.nodes.len());
+    let head = paint(&head, Colour::Bold, has_colour);
+    let mut rows = vec![headings()];
+    rows.extend(pool.nodes.iter().map(row));
+    format!("{head}, {serving}, {}\n{}", summary(&pool.requests), aligned(&rows, has_colour))
+}
+
+fn headings() -> Vec<Cell> {
+    let text = |text| Cell::text(text).in_colour(Colour::Dim);
+    let number = |text| Cell::number(text).in_colour(Colour::Dim);
+    vec![
+        text("NODE"),
+        text("ADDRESS"),
+        number("TIER"),
+        number("WEIGHT"),
+        number("SHARE"),
+        number("IN FLIGHT"),
+        number("REQUESTS"),
+        number("P50"),
+        number("P99"),
+        number("SAVED"),
+        number("FAILED"),
+        number("BAD TRIES"),
+        text("STATE"),
+    ]
+}
+
+/// The state stands last: what is said about it may be long.
+fn row(node: &Node) -> Vec<Cell> {
+    let count = |count: u64| Cell::number(grouped(count));
+    let latency = |pick: fn(&crate::admin::status::FirstByte) -> f64| {
+        Cell::number(node.first_byte.as_ref().map_or_else(|| "-".to_owned(), |first| seconds(pick(first))))
+    };
+    let alarming = |count: u64| match count {
+        0 => Cell::number("0"),
+        _ => Cell::number(grouped(count)).in_colour(Colour::Yellow),
+    };
+    vec![
+        Cell::text(&node.name),
+        Cell::text(&node.address),
+        Cell::number(node.tier.to_string()),
+        Cell::number(node.weight.to_string()),
+        Cell::number(node.share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0))),
+        count(node.in_flight.into()),
+        count(node.requests.total),
+        latency(|first| first.p50),
+        latency(|first| first.p99),
+        count(node.requests.saved),
+        alarming(node.requests.failed),
+        alarming(node.attempts_failed.values().sum()),
+        state(node),
+    ]
+}
+
+fn state(node: &Node) -> Cell {
+    let colour = match node.state {
+        NodeState::Up => Colour::Green,
+        NodeState::Resting | NodeState::PartlyDown => Colour::Yellow,
+        NodeState::Down | NodeState::Unresolved => Colour::Red,
+    };
+    let mut text = node.state.as_str().to_owned();
+    if let Some(seconds) = node.state_seconds {
+        text.push_str(&format!(" for {}", span(seconds)));
+    }
+    if let Some(why) = &node.why {
+        text.push_str(&format!(": {why}"));
+    }
+    Cell::text(text).in_colour(colour)
+}
+
+fn summary(requests: &Requests) -> String {
+    format!(
+        "{}: {} saved, {} failed",
+        counted(requests.total, "request"),
+        grouped(requests.saved),
+        grouped(requests.failed)
+    )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(count))
+}
+
+/// A number with a comma after every third digit.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time that passed, by its two largest units.
+fn span(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        (_, _, _) => format!("{days}d {hours}h"),
+    }
+}
+
+/// A short time.
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.01 => format!("{:.1}ms", s * 1_000.0),
+        s if s < 1.0 => format!("{:.0}ms", s * 1_000.0),
+        s => format!("{s:.1}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, wanted) in cases {
+            assert_eq!(grouped(number), wanted);
+        }
+        let cases = [(0, "0s"), (59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
+        for (number, wanted) in cases {
+            assert_eq!(span(number), wanted);
+        }
+        let cases = [(0.0004, "0.4ms"), (0.25, "250ms"), (2.0, "2.0s")];
+        for (number, wanted) in cases {
+            assert_eq!(seconds(number), wanted);
+        }
+    }
+}

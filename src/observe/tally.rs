@@ -1,0 +1,135 @@
+//! What the metrics have counted so far, for those who show it to people.
+
+use std::collections::{BTreeMap, HashMap};
+
+use prometheus::core::Collector;
+use prometheus::proto::{Histogram, Metric, MetricFamily};
+
+use super::Metrics;
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Requests by how they ended.
+    pub outcomes: BTreeMap<String, u64>,
+    /// By pool and node; requests that reached no node are at the node `none`.
+    pub nodes: HashMap<(String, String), NodeTally>,
+}
+
+/// What was counted for one node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeTally {
+    /// Requests that ended there, by how.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Attempts that failed there, by how far they got.
+    pub attempts_failed: BTreeMap<String, u64>,
+    /// From the last byte of a request to the first of the answer; `None` if there was none.
+    pub first_byte: Option<Latency>,
+}
+
+/// How long something took, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latency {
+    /// The mean.
+    pub mean: f64,
+    /// Half took no longer; read from the buckets of a histogram, so it is near and not exact.
+    pub p50: f64,
+    /// 99 of 100 took no longer; as near as `p50`.
+    pub p99: f64,
+}
+
+impl Metrics {
+    /// What was counted so far.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for metric in metrics(&self.requests.collect()) {
+            let (outcome, count) = (label(metric, "outcome"), count(metric));
+            *tally.outcomes.entry(outcome.clone()).or_default() += count;
+            *tally.node(metric).outcomes.entry(outcome).or_default() += count;
+        }
+        for metric in metrics(&self.attempts.collect()) {
+            let reach = label(metric, "reach");
+            *tally.node(metric).attempts_failed.entry(reach).or_default() += count(metric);
+        }
+        for metric in metrics(&self.first_byte_seconds.collect()) {
+            tally.node(metric).first_byte = Latency::of(metric.get_histogram());
+        }
+        tally
+    }
+}
+
+impl Tally {
+    fn node(&mut self, metric: &Metric) -> &mut NodeTally {
+        self.nodes.entry((label(metric, "pool"), label(metric, "node"))).or_default()
+    }
+}
+
+impl Latency {
+    fn of(histogram: &Histogram) -> Option<Self> {
+        let count = histogram.get_sample_count();
+        let mean = histogram.get_sample_sum() / count as f64;
+        let quantile = |share| quantile(histogram, share);
+        (count > 0).then(|| Self { mean, p50: quantile(0.5), p99: quantile(0.99) })
+    }
+}
+
+/// The quantile as Prometheus' own `histogram_quantile` estimates it: evenly spread within a bucket.
+fn quantile(histogram: &Histogram, share: f64) -> f64 {
+    let rank = share * histogram.get_sample_count() as f64;
+    let (mut lower, mut below) = (0.0, 0.0);
+    for bucket in histogram.get_bucket() {
+        let (upper, count) = (bucket.upper_bound(), bucket.cumulative_count() as f64);
+        if count >= rank && count > below {
+            let end = if upper.is_finite() { upper } else { lower };
+            return lower + (end - lower) * (rank - below) / (count - below);
+        }
+        (lower, below) = (if upper.is_finite() { upper } else { lower }, count);
+    }
+    lower
+}
+
+fn metrics(families: &[MetricFamily]) -> impl Iterator<Item = &Metric> {
+    families.iter().flat_map(MetricFamily::get_metric)
+}
+
+fn label(metric: &Metric, name: &str) -> String {
+    let found = metric.get_label().iter().find(|label| label.name() == name);
+    found.map(|label| label.value().to_owned()).unwrap_or_default()
+}
+
+/// A counter of whole things, which the library hands out as a fraction.
+fn count(metric: &Metric) -> u64 {
+    metric.get_counter().get_value() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn quantiles_are_within_the_bucket_that_holds_them() {
+        let metrics = Metrics::new().unwrap();
+        for _ in 0..98 {
+            metrics.first_byte("web", "a", Duration::from_millis(3));
+        }
+        for _ in 0..2 {
+            metrics.first_byte("web", "a", Duration::from_millis(400));
+        }
+        let tally = metrics.tally();
+        let latency = tally.nodes[&("web".to_owned(), "a".to_owned())].first_byte.unwrap();
+        assert!((0.002..=0.005).contains(&latency.p50), "{latency:?}");
+        assert!((0.2..=0.5).contains(&latency.p99), "{latency:?}");
+        assert!((0.010..0.012).contains(&latency.mean), "{latency:?}");
+    }
+
+    #[test]
+    fn longest_answers_are_not_longer_than_the_last_bucket() {
+        let metrics = Metrics::new().unwrap();
+        metrics.first_byte("web", "a", Duration::from_secs(1_000));
+        let tally = metrics.tally();
+        let latency = tally.nodes[&("web".to_owned(), "a".to_owned())].first_byte.unwrap();
+        assert_eq!(latency.p50, 60.0);
+    }
+}
