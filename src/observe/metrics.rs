@@ -127,13 +127,7 @@ impl Metrics {
             )?,
             registry,
         };
-        let build = gauges(
-            &metrics.registry,
-            "bookend_build_info",
-            "Always 1; the version is in the label.",
-            &["version"],
-        )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        tell_build(&metrics.registry)?;
         Ok(metrics)
     }
 
@@ -183,6 +177,13 @@ impl Metrics {
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+}
+
+fn tell_build(registry: &Registry) -> Result<(), Error> {
+    let help = "Always 1; the version is in the label.";
+    let build = gauges(registry, "bookend_build_info", help, &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(())
 }
 
 /// The class of a status; requests whose client was told nothing have none.
