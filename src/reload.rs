@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::{self, Config, Problems};
 use crate::generation::{BuildError, Current, Generation};
 use crate::listen::{BindError, FrontDoor, Limits};
-use crate::observe::Observer;
+use crate::observe::{Observer, OpenError, Prepared};
 use crate::probe::Probes;
 
 /// Where the configuration comes from.
@@ -47,6 +47,9 @@ pub enum LoadError {
     /// An address could not be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The access log could not be opened.
+    #[error(transparent)]
+    AccessLog(#[from] OpenError),
 }
 
 impl Source {
@@ -166,8 +169,11 @@ impl Reloader {
         let probes = Probes::new(Arc::clone(&observer));
         let mut reloader = Self { source, history, current, registry, door, probes, limits, observer };
         let first = reloader.current.load();
+        reloader.limits.allow(first.config().server.max_connections);
         let prepared = reloader.door.prepare(&first.config().listeners).await?;
+        let log = reloader.prepare_access_log(first.config()).await?;
         reloader.probes.resolve_first(&first).await;
+        reloader.observer.access_log().follow(log);
         reloader.probes.follow(&first);
         reloader.door.open(prepared);
         reloader.history.in_force();
@@ -201,15 +207,23 @@ impl Reloader {
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
         let prepared = self.door.prepare(&next.config().listeners).await?;
+        // Last of all that can fail: a file that is not there yet is made by opening it.
+        let log = self.prepare_access_log(next.config()).await?;
         self.probes.resolve_first(&next).await;
         let next = Arc::new(next);
-        if let Some(most) = next.config().server.max_connections {
-            self.limits.allow(most);
-        }
+        self.limits.allow(next.config().server.max_connections);
+        self.observer.access_log().follow(log);
         self.current.swap(Arc::clone(&next));
         self.door.open(prepared);
         self.probes.follow(&next);
         Ok(next.number())
+    }
+
+    async fn prepare_access_log(&self, config: &Config) -> Result<Prepared, OpenError> {
+        let (observer, settings) = (Arc::clone(&self.observer), config.access_log.clone());
+        tokio::task::spawn_blocking(move || observer.access_log().prepare(settings.as_ref()))
+            .await
+            .map_err(|why| OpenError::Thread(io::Error::other(why)))?
     }
 
     fn tell_what_needs_a_restart(&self, before: &Config, after: &Config) {
@@ -228,7 +242,7 @@ impl Reloader {
     }
 
     /// Closes every listener, for good.
-    pub fn close(&mut self) {
-        self.door.close();
+    pub async fn close(&mut self) {
+        self.door.close().await;
     }
 }

@@ -10,9 +10,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// How a YAML block says that it is not a whole configuration.
 const FRAGMENT: &str = "yaml fragment";
 
-/// The documents at the top of the package, and their text.
+/// The documents of the package, and their text.
 fn documents() -> Vec<(PathBuf, String)> {
-    let entries = fs::read_dir(ROOT).unwrap().map(|entry| entry.unwrap().path());
+    let directories = [Path::new(ROOT).to_owned(), Path::new(ROOT).join("docs")];
+    let entries = directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
+    let entries = entries.map(|entry| entry.unwrap().path());
     let documents = entries.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     documents.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
@@ -69,7 +71,11 @@ fn every_configuration_in_a_document_loads() {
 fn every_link_within_the_package_leads_somewhere() {
     for (document, text) in documents() {
         for target in local_links(&text) {
-            assert!(Path::new(ROOT).join(target).exists(), "{} links to {target}", document.display());
+            assert!(
+                document.with_file_name("").join(target).exists(),
+                "{} links to {target}",
+                document.display()
+            );
         }
     }
 }

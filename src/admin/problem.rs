@@ -52,11 +52,11 @@ impl Problem {
         Self { title, status: status.as_u16(), detail: detail.into(), problems: Vec::new() }
     }
 
-    /// The configuration was refused; 422 if the file is at fault, 409 if an address is taken.
+    /// The configuration was refused; 422 if the file is at fault, 409 if an address or a file is in the way.
     pub(super) fn refused(why: &LoadError) -> Self {
         let status = match why {
             LoadError::Problems(_) | LoadError::Read { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            LoadError::Bind(_) => StatusCode::CONFLICT,
+            LoadError::Bind(_) | LoadError::AccessLog(_) => StatusCode::CONFLICT,
             LoadError::Build(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let problems = problems(why);
@@ -73,7 +73,9 @@ impl Problem {
 pub(super) fn problems(why: &LoadError) -> Vec<ConfigProblem> {
     match why {
         LoadError::Problems(problems) => problems.iter().map(ConfigProblem::from).collect(),
-        LoadError::Read { .. } | LoadError::Build(_) | LoadError::Bind(_) => Vec::new(),
+        LoadError::Read { .. } | LoadError::Build(_) | LoadError::Bind(_) | LoadError::AccessLog(_) => {
+            Vec::new()
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pools: Pingora's `LoadBalancer` around our nodes.
 //!
-//! The nodes of a pool are the backends of a [`LoadBalancer`], whose selection is our [`RoundRobin`]: the order comes from
+//! The nodes of a pool are the backends of a `LoadBalancer`, whose selection is our [`RoundRobin`]: the order comes from
 //! [`upstream::Lineup`](crate::upstream::Lineup), this floor adds the time and carries each node's live state in
 //! `Backend.ext`.
 

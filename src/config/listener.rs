@@ -64,7 +64,7 @@ impl Default for ClientTimeouts {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { connections_per_client: NonZeroUsize::new(4096), head: 64 * 1024, body: None }
+        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None }
     }
 }
 
@@ -155,7 +155,7 @@ fn read_timeouts(value: Value<'_>) -> Option<ClientTimeouts> {
     let default = ClientTimeouts::default();
     let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
     value.fields("a mapping of durations", |fields| ClientTimeouts {
-        head: fields.read("head", timeout).unwrap_or(default.head),
+        head: fields.read("head", |v| v.duration(bounds::HEAD_TIME)).unwrap_or(default.head),
         body: fields.read("body", timeout).unwrap_or(default.body),
         write: fields.read("write", timeout).unwrap_or(default.write),
         keep_alive: fields.read("keep_alive", timeout).unwrap_or(default.keep_alive),

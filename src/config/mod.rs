@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::model::Name;
 
+mod access_log;
 mod admin;
 mod bounds;
 mod check;
@@ -33,6 +34,7 @@ mod whereabouts;
 #[cfg(test)]
 mod tests;
 
+pub use access_log::{AccessLog, LogDestination, LogFormat};
 pub use admin::{Admin, Place};
 pub use check::{CheckKind, HealthCheck};
 pub use listener::{ClientLimits, ClientTimeouts, Listener};
@@ -53,6 +55,8 @@ use tree::Tree;
 pub struct Config {
     /// The process as a whole.
     pub server: Server,
+    /// A line for each request; `None` is none.
+    pub access_log: Option<AccessLog>,
     /// The directory for what must outlive the process; `None` is the usual one, if it can be had.
     pub state_dir: Option<PathBuf>,
     /// The operator's side.
@@ -89,6 +93,7 @@ fn read_config(root: Value<'_>) -> Option<Config> {
     const WHAT: &str = "a mapping with the keys `listeners`, `pools` and `routes`";
     root.fields(WHAT, |fields| {
         let server = fields.read("server", server::read);
+        let access_log = fields.read("access_log", access_log::read);
         let state_dir = fields.read("state_dir", admin::state_dir);
         let admin = fields.read("admin", admin::read);
         let listeners = fields.require("listeners", listener::EXAMPLE, listener::read_all);
@@ -96,6 +101,7 @@ fn read_config(root: Value<'_>) -> Option<Config> {
         let routes = fields.require("routes", route::EXAMPLE, |v| route::read_all(v, pools.as_ref()));
         Some(Config {
             server: server.unwrap_or_default(),
+            access_log: access_log.unwrap_or_default(),
             state_dir,
             admin: admin.unwrap_or_default(),
             listeners: listeners?,

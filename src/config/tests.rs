@@ -17,6 +17,7 @@ const SMALLEST: &str = include_str!("../../conf/bookend.yaml");
 fn smallest_file_has_every_default() {
     let config = read(SMALLEST);
     assert_eq!(config.server, Server::default());
+    assert_eq!(config.access_log, None);
     assert_eq!(config.listeners.len(), 1);
     assert_eq!(config.listeners[0].timeouts, ClientTimeouts::default());
     assert_eq!(config.listeners[0].limits, ClientLimits::default());
@@ -132,6 +133,20 @@ fn limits_can_be_off() {
     assert_eq!(listener.address.to_string(), "[::1]:80");
     let wanted = ClientLimits { connections_per_client: None, head: 1024, body: Some(10 * 1024 * 1024) };
     assert_eq!(listener.limits, wanted);
+}
+
+#[test]
+fn access_log_is_a_file_stdout_or_off() {
+    let log = |told: &str| read(&format!("access_log: {told}\n{SMALLEST}")).access_log;
+    let to = |destination, format| Some(AccessLog { destination, format });
+    assert_eq!(log("off"), None);
+    assert_eq!(log("{path: stdout}"), to(LogDestination::Stdout, LogFormat::Json));
+    let file = |path: &str| LogDestination::File(path.into());
+    assert_eq!(log("{path: ./stdout, format: json}"), to(file("./stdout"), LogFormat::Json));
+    assert_eq!(
+        log("{path: /var/log/a.log, format: combined}"),
+        to(file("/var/log/a.log"), LogFormat::Combined)
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::unconstrained;
+use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::limits::{Full, Limits, Seat};
@@ -21,9 +23,6 @@ use crate::observe::Observer;
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Connections of refused clients that may linger, so that a flood of them holds no more descriptors than that.
-const MOST_REFUSED: usize = 256;
-
 /// The accept loop of one listener on one shard.
 pub(super) struct Acceptor {
     pub(super) address: SocketAddr,
@@ -33,13 +32,7 @@ pub(super) struct Acceptor {
     /// The number of its shard.
     pub(super) own: usize,
     pub(super) limits: Arc<Limits>,
-    pub(super) refused: Arc<Semaphore>,
     pub(super) observer: Arc<Observer>,
-}
-
-/// Room for the connections that one shard refuses.
-pub(super) fn room_for_refused() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_REFUSED))
 }
 
 impl Acceptor {
@@ -57,7 +50,8 @@ impl Acceptor {
             }
         }
         // Whoever the kernel has let in is served; closing the socket now would reset them.
-        while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, socket.accept()).await {
+        // Unconstrained: a task that has done much is told that nothing is ready, and then the rest would be reset.
+        while let Ok(Ok(accepted)) = timeout(Duration::ZERO, unconstrained(socket.accept())).await {
             self.accepted(Ok(accepted)).await;
         }
     }
@@ -85,8 +79,9 @@ impl Acceptor {
 
     /// Gives the connection to its shard. A socket that fails here was broken by its client already.
     fn hand_over(&self, tcp: TcpStream, client: SocketAddr, seat: Seat) {
-        let (Ok(local), Ok(())) = (tcp.local_addr(), tcp.set_nodelay(true)) else { return };
-        let connection = Arc::new(Connection::new(client, local, Arc::clone(&self.settings)));
+        let Ok(local) = tcp.local_addr() else { return };
+        let connection =
+            Arc::new(Connection::new(client, local, Arc::clone(&self.settings), self.stopping.clone()));
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
         let (serve, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());
@@ -113,7 +108,7 @@ impl Acceptor {
         };
         self.observer.connection_refused(&client.ip(), limit);
         // In a flood the rest is closed without a word.
-        let Ok(room) = Arc::clone(&self.refused).try_acquire_owned() else { return };
+        let Some(room) = self.limits.refuse() else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
         let _ = tcp.try_write(&refusal::bytes(status));
         linger::close(tcp, room);

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
@@ -26,6 +27,14 @@ pub(super) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListe
         .collect()
 }
 
+/// Finds out clients that vanished without a word from a connection that may be silent for long.
+fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3)
+}
+
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a process before us may still be on their way out.
@@ -34,6 +43,9 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
         // `[::]` next to `0.0.0.0` are two listeners.
         socket.set_only_v6(true)?;
     }
+    // Connections inherit these two from the socket they were accepted on.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::config;
@@ -22,6 +23,8 @@ pub enum Waiting {
     Body,
     /// A node, to begin or go on with its answer.
     Node,
+    /// A node, to say that it wants the body that its client holds back (`Expect: 100-continue`).
+    Continue,
     /// Nobody: the connection was upgraded, or its answer has no end to wait for.
     Nothing,
 }
@@ -44,6 +47,7 @@ pub struct Connection {
     client: SocketAddr,
     local: SocketAddr,
     listener: Arc<ArcSwap<config::Listener>>,
+    closing: watch::Receiver<bool>,
     waiting: AtomicU8,
     /// When the wait began or last made progress, in milliseconds of the clock.
     since: AtomicU64,
@@ -53,6 +57,8 @@ pub struct Connection {
     head_bytes: AtomicU64,
     /// Whose time ran out; the phases above see an error on this stream and ask here.
     late: AtomicU8,
+    /// The answer broke off and its client could not tell by the end of the connection alone.
+    is_broken_off: AtomicBool,
 }
 
 impl Connection {
@@ -60,16 +66,19 @@ impl Connection {
         client: SocketAddr,
         local: SocketAddr,
         listener: Arc<ArcSwap<config::Listener>>,
+        closing: watch::Receiver<bool>,
     ) -> Self {
         let connection = Self {
             client,
             local,
             listener,
+            closing,
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
+            is_broken_off: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -92,6 +101,11 @@ impl Connection {
         self.listener.load()
     }
 
+    /// Whether its listener has closed: the answer under way is its last.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
     /// Bytes that were read for the last head and whatever came along with it.
     pub fn head_bytes(&self) -> u64 {
         self.head_bytes.load(Ordering::Relaxed)
@@ -100,6 +114,18 @@ impl Connection {
     /// The head is there; the rest of the request may follow.
     pub fn await_body(&self) {
         let limit = self.listener().timeouts.body;
+        self.begin(Waiting::Body, limit);
+    }
+
+    /// The client holds its body back; the node has `limit` to ask for it or to answer without it.
+    pub fn await_continue(&self, limit: Duration) {
+        self.begin(Waiting::Continue, limit);
+    }
+
+    /// The node answers while the body is still coming: what either of them sends gives both their time again, which is
+    /// the longer of `limit` and the client's.
+    pub fn await_either(&self, limit: Duration) {
+        let limit = self.listener().timeouts.body.max(limit);
         self.begin(Waiting::Body, limit);
     }
 
@@ -129,6 +155,15 @@ impl Connection {
         }
     }
 
+    /// The answer broke off: the connection is reset when it ends, so that the client can tell.
+    pub fn break_off(&self) {
+        self.is_broken_off.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.is_broken_off.load(Ordering::Relaxed)
+    }
+
     /// What the connection waits for.
     pub fn waiting(&self) -> Waiting {
         match self.waiting.load(Ordering::Relaxed) {
@@ -136,6 +171,7 @@ impl Connection {
             1 => Waiting::Head,
             2 => Waiting::Body,
             3 => Waiting::Node,
+            4 => Waiting::Continue,
             _ => Waiting::Nothing,
         }
     }
@@ -148,6 +184,7 @@ impl Connection {
                 self.count_head(bytes);
             }
             Waiting::Head => self.count_head(bytes),
+            Waiting::Continue => self.await_body(),
             Waiting::Body | Waiting::Node | Waiting::Nothing => self.progressed(),
         }
     }

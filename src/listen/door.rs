@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::accept::{Acceptor, room_for_refused};
+use super::accept::Acceptor;
 use super::bind::bind;
 use super::limits::Limits;
 use super::shard::Shard;
@@ -55,10 +55,7 @@ impl FrontDoor {
 
     /// Binds those of `listeners` that are not open yet. If one of them cannot be bound nothing has changed.
     pub async fn prepare(&mut self, listeners: &[config::Listener]) -> Result<Prepared, BindError> {
-        for closed in self.closing.drain(..) {
-            // A loop that panicked has let go of its address as well.
-            let _ = closed.await;
-        }
+        self.closed().await;
         let (kept, new): (Vec<_>, Vec<_>) =
             listeners.iter().cloned().partition(|listener| self.doors.contains_key(&listener.address));
         let mut bound = Vec::with_capacity(new.len());
@@ -91,9 +88,19 @@ impl FrontDoor {
         }
     }
 
-    /// Closes every listener; connections that are open go on until their request is done.
-    pub fn close(&mut self) {
+    /// Closes every listener, and returns once all that the kernel had let in has been accepted; connections that are open
+    /// go on until their request is done.
+    pub async fn close(&mut self) {
         self.closing.extend(self.doors.drain().flat_map(|(_, door)| door.close()));
+        self.closed().await;
+    }
+
+    /// Returns once the accept loops that were told to stop have let go of their addresses.
+    async fn closed(&mut self) {
+        for closed in self.closing.drain(..) {
+            // A loop that panicked has let go as well.
+            let _ = closed.await;
+        }
     }
 
     fn accept(&self, listener: config::Listener, sockets: Vec<TcpListener>) -> Door {
@@ -109,7 +116,6 @@ impl FrontDoor {
                     shards: Arc::clone(&self.shards),
                     own,
                     limits: Arc::clone(&self.limits),
-                    refused: room_for_refused(),
                     observer: Arc::clone(&self.observer),
                 };
                 shard.runtime().spawn(acceptor.run(socket))

@@ -7,15 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Connections of refused clients that may linger, so that a flood of them holds no more descriptors than that.
+const MOST_REFUSED: usize = 128;
 
 /// The connections that are open, and how many may be.
 #[derive(Debug)]
 pub struct Limits {
+    /// What the descriptors are good for.
+    possible: NonZeroUsize,
     most: AtomicUsize,
     open: AtomicUsize,
     by_client: Mutex<HashMap<IpAddr, usize>>,
     emptied: Notify,
+    refused: Arc<Semaphore>,
 }
 
 /// A place for one connection; freed on drop.
@@ -35,19 +41,28 @@ pub enum Full {
 }
 
 impl Limits {
-    /// Room for `most` connections in all.
-    pub fn new(most: NonZeroUsize) -> Self {
+    /// Room for as many connections in all as are `possible`.
+    pub fn new(possible: NonZeroUsize) -> Self {
         Self {
-            most: AtomicUsize::new(most.get()),
+            possible,
+            most: AtomicUsize::new(possible.get()),
             open: AtomicUsize::new(0),
             by_client: Mutex::default(),
             emptied: Notify::new(),
+            refused: Arc::new(Semaphore::new(MOST_REFUSED)),
         }
     }
 
-    /// Changes how many connections there may be in all; those that are open stay.
-    pub fn allow(&self, most: NonZeroUsize) {
+    /// Changes how many connections there may be in all, to `wanted` or to as many as are possible; those that are open
+    /// stay.
+    pub fn allow(&self, wanted: Option<NonZeroUsize>) {
+        let most = wanted.map_or(self.possible, |wanted| wanted.min(self.possible));
         self.most.store(most.get(), Ordering::Relaxed);
+    }
+
+    /// Room for a refused connection to linger in; `None` in a flood of them.
+    pub(super) fn refuse(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.refused).try_acquire_owned().ok()
     }
 
     /// Connections that are open.
@@ -162,6 +177,18 @@ mod tests {
         let _seat = limits.seat(address("2001:db8::1"), Some(count(1))).expect("room");
         assert_eq!(limits.seat(address("2001:db8::2"), Some(count(1))).err(), Some(Full::ForClient));
         assert!(limits.seat(address("2001:db8:0:1::1"), Some(count(1))).is_ok());
+    }
+
+    #[test]
+    fn no_more_are_allowed_than_are_possible() {
+        let limits = Arc::new(Limits::new(count(2)));
+        limits.allow(Some(count(9)));
+        let _seats = [limits.seat(address("10.0.0.1"), None), limits.seat(address("10.0.0.1"), None)];
+        assert_eq!(limits.seat(address("10.0.0.1"), None).err(), Some(Full::InAll));
+        limits.allow(Some(count(1)));
+        assert_eq!(limits.open(), 2);
+        limits.allow(None);
+        assert_eq!(limits.most.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
@@ -102,7 +103,7 @@ impl ClientStream {
                 self.connection.is_late(Late::Client);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the body of the request took too long"))
             }
-            Waiting::Node => {
+            Waiting::Node | Waiting::Continue => {
                 self.connection.is_late(Late::Node);
                 // The next attempt, or the answer that says so, gets time of its own.
                 self.connection.progressed();
@@ -115,7 +116,7 @@ impl ClientStream {
     fn refuse(&mut self, status: StatusCode) {
         if !self.is_refused {
             self.is_refused = true;
-            self.unwritten = refusal::bytes(status);
+            self.unwritten.extend(refusal::bytes(status));
         }
     }
 
@@ -219,9 +220,14 @@ impl AsyncWrite for ClientStream {
 impl Drop for ClientStream {
     fn drop(&mut self) {
         let Some(tcp) = self.tcp.take() else { return };
-        // Pingora drops a stream on errors without a flush.
-        let _ = tcp.try_write(&self.unwritten);
-        if self.is_refused || self.connection.waiting() == Waiting::Body {
+        if !self.unwritten.is_empty() {
+            // Pingora drops a stream on errors without a flush.
+            let _ = tcp.try_write(&self.unwritten);
+        }
+        if self.connection.is_broken_off() {
+            // A plain end would make the answer look complete.
+            let _ = socket2::SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
+        } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {
             linger::close(tcp, self.seat.take());
         }
     }

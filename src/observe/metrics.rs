@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use prometheus::{
-    Error, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use super::gauges::{Gauges, Now};
 use super::{Attempt, Ended};
 
 /// Seconds; from a small page on the same machine to a report that takes a minute.
@@ -26,34 +27,9 @@ pub struct Metrics {
     reloads: IntCounterVec,
     connections_refused: IntCounterVec,
     node_transitions: IntCounterVec,
-    node_available: IntGaugeVec,
-    node_in_flight: IntGaugeVec,
-    connections: IntGauge,
-    generation: IntGauge,
-}
-
-/// What is read when somebody asks, instead of being kept.
-#[derive(Debug, Default)]
-pub struct Now {
-    /// Client connections that are open.
-    pub connections: usize,
-    /// The number of the generation in force.
-    pub generation: u64,
-    /// Every node.
-    pub nodes: Vec<NodeNow>,
-}
-
-/// A node as it is when somebody asks.
-#[derive(Clone, Debug)]
-pub struct NodeNow {
-    /// Its pool.
-    pub pool: String,
-    /// Its name.
-    pub node: String,
-    /// Whether nothing speaks against it.
-    pub is_available: bool,
-    /// Requests that are at it.
-    pub in_flight: u32,
+    access_log_dropped: IntCounter,
+    access_log_write_errors: IntCounter,
+    gauges: Gauges,
 }
 
 impl Metrics {
@@ -107,27 +83,19 @@ impl Metrics {
                 "Changes in the standing of a node.",
                 &["pool", "node", "to"],
             )?,
-            node_available: gauges(
+            access_log_dropped: counter(
                 &registry,
-                "bookend_node_available",
-                "Whether a node gets new work: 1 if nothing speaks against it.",
-                &["pool", "node"],
+                "bookend_access_log_dropped_total",
+                "Lines of the access log that were dropped because they could not be written in time.",
             )?,
-            node_in_flight: gauges(
+            access_log_write_errors: counter(
                 &registry,
-                "bookend_node_in_flight",
-                "Requests that are at a node.",
-                &["pool", "node"],
+                "bookend_access_log_write_errors_total",
+                "Writes to the access log that failed; what was to be written is tried again.",
             )?,
-            connections: gauge(&registry, "bookend_connections", "Client connections that are open.")?,
-            generation: gauge(
-                &registry,
-                "bookend_configuration_generation",
-                "The number of the configuration in force; the one at the start is 1.",
-            )?,
+            gauges: Gauges::new(&registry)?,
             registry,
         };
-        tell_build(&metrics.registry)?;
         Ok(metrics)
     }
 
@@ -154,6 +122,14 @@ impl Metrics {
         self.node_transitions.with_label_values(&[pool, node, to]).inc();
     }
 
+    pub(super) fn access_log_dropped(&self) -> &IntCounter {
+        &self.access_log_dropped
+    }
+
+    pub(super) fn access_log_write_errors(&self) -> &IntCounter {
+        &self.access_log_write_errors
+    }
+
     pub(super) fn attempt_failed(&self, attempt: &Attempt<'_>) {
         let followed = if attempt.followed { "yes" } else { "no" };
         let labels = [attempt.pool, attempt.node, attempt.reach.as_str(), followed];
@@ -166,24 +142,9 @@ impl Metrics {
     ///
     /// If a metric cannot be written, which would be a defect.
     pub fn text(&self, now: &Now) -> Result<String, Error> {
-        self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
-        self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
-        self.node_available.reset();
-        self.node_in_flight.reset();
-        for NodeNow { pool, node, is_available, in_flight } in &now.nodes {
-            let labels = [pool, node];
-            self.node_available.with_label_values(&labels).set(i64::from(*is_available));
-            self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
-        }
+        self.gauges.set(now);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
-}
-
-fn tell_build(registry: &Registry) -> Result<(), Error> {
-    let help = "Always 1; the version is in the label.";
-    let build = gauges(registry, "bookend_build_info", help, &["version"])?;
-    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-    Ok(())
 }
 
 /// The class of a status; requests whose client was told nothing have none.
@@ -204,21 +165,15 @@ fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Res
     Ok(counters)
 }
 
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
 fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {
     let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
     let histograms = HistogramVec::new(options, labels)?;
     registry.register(Box::new(histograms.clone()))?;
     Ok(histograms)
-}
-
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
-    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(gauges.clone()))?;
-    Ok(gauges)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
 }

@@ -3,16 +3,21 @@
 //! One line a fact, with fields. `error` is for someone to act on, `warn` is what bookend coped with, `info` is a change
 //! of state.
 
+mod access_log;
+mod gauges;
 mod metrics;
 mod tally;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use log::{error, info, warn};
 
-pub use self::metrics::{Metrics, NodeNow, Now};
+pub use self::access_log::{AccessLog, OpenError, Prepared, Record};
+pub use self::gauges::{NodeNow, Now};
+pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
 use crate::retry::{Outcome, Reach};
 use crate::upstream::Transition;
@@ -26,6 +31,7 @@ pub struct Observer {
     /// The clock, in milliseconds.
     now: fn() -> u64,
     metrics: Metrics,
+    access_log: AccessLog,
     saved: Limited,
     failures: Limited,
     refusals: Limited,
@@ -75,9 +81,17 @@ impl Observer {
     ///
     /// Only if a metric's name were wrong.
     pub fn new(now: fn() -> u64) -> Result<Self, prometheus::Error> {
+        let metrics = Metrics::new()?;
+        let access_log = AccessLog::new(access_log::Facts {
+            now,
+            dropped: metrics.access_log_dropped().clone(),
+            write_errors: metrics.access_log_write_errors().clone(),
+            lines: Limited::default(),
+        });
         Ok(Self {
             now,
-            metrics: Metrics::new()?,
+            metrics,
+            access_log,
             saved: Limited::default(),
             failures: Limited::default(),
             refusals: Limited::default(),
@@ -87,6 +101,11 @@ impl Observer {
     /// The numbers.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The access log.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.access_log
     }
 
     /// An attempt at a node failed.
@@ -149,6 +168,17 @@ impl Observer {
     /// A setting changed in the file that a running process cannot follow.
     pub fn needs_restart(&self, key: &str) {
         warn!("setting takes effect at the next start key={key}");
+    }
+
+    /// The file of the access log was opened anew.
+    pub fn access_log_reopened(&self, file: &dyn Display) {
+        info!("access log reopened file={file}");
+    }
+
+    /// The file of the access log could not be opened anew; lines still go to the old one.
+    pub fn access_log_not_reopened(&self, why: &OpenError) {
+        let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        error!("access log not reopened, the old file stays in use why={:?}", format!("{why}{cause}"));
     }
 
     /// A listener opened.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::balance::Pool;
 use crate::observe::Observer;
 
@@ -13,32 +15,43 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// How long a start or a reload waits for names.
 const FIRST: Duration = Duration::from_secs(2);
 
-/// Looks up the names of `pool` that have no address yet.
+/// How soon a name that has no address yet is looked up again.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Looks up the names of `pool` that have no address yet, all at once.
 pub(super) async fn first(pool: Arc<Pool>, observer: Arc<Observer>) {
-    let known = pool.addresses();
-    let unknown = hosts(&pool).into_iter().filter(|host| !known.contains_key(host));
-    let _ = tokio::time::timeout(FIRST, async {
-        for (host, port) in unknown {
-            look_up(&pool, &observer, &host, port).await;
-        }
-    })
-    .await;
+    let mut lookups = JoinSet::new();
+    for (host, port) in hosts(&pool).filter(|host| is_unknown(&pool, host)) {
+        let (pool, observer) = (Arc::clone(&pool), Arc::clone(&observer));
+        lookups.spawn(async move { look_up(&pool, &observer, &host, port).await });
+    }
+    let _ = tokio::time::timeout(FIRST, async { while lookups.join_next().await.is_some() {} }).await;
 }
 
-/// Looks up all names of `pool` in its rhythm, until dropped.
+/// Looks up all names of `pool`, each in its own rhythm, until dropped.
 pub(super) async fn run(pool: Arc<Pool>, observer: Arc<Observer>) {
-    let hosts = hosts(&pool);
+    let mut lookups = JoinSet::new();
+    for host in hosts(&pool) {
+        lookups.spawn(follow(Arc::clone(&pool), Arc::clone(&observer), host));
+    }
+    while lookups.join_next().await.is_some() {}
+}
+
+async fn follow(pool: Arc<Pool>, observer: Arc<Observer>, host: (String, u16)) {
     loop {
         let interval = pool.settings().resolve_interval;
-        tokio::time::sleep(interval.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
-        for (host, port) in &hosts {
-            look_up(&pool, &observer, host, *port).await;
-        }
+        let wait = if is_unknown(&pool, &host) { interval.min(SOON) } else { interval };
+        tokio::time::sleep(wait.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
+        look_up(&pool, &observer, &host.0, host.1).await;
     }
 }
 
-fn hosts(pool: &Pool) -> Vec<(String, u16)> {
-    pool.hosts().map(|(host, port)| (host.to_owned(), port)).collect()
+fn hosts(pool: &Pool) -> impl Iterator<Item = (String, u16)> {
+    pool.hosts().map(|(host, port)| (host.to_owned(), port))
+}
+
+fn is_unknown(pool: &Pool, host: &(String, u16)) -> bool {
+    !pool.addresses().contains_key(host)
 }
 
 async fn look_up(pool: &Pool, observer: &Observer, host: &str, port: u16) {

@@ -23,12 +23,18 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
     context.connection = connection;
     // What the client sends ahead is its next request, not a reason to hang up.
     session.set_pipelining_enabled(true);
+    // The front door's stream keeps the time; Pingora's clock would run besides.
+    session.set_read_timeout(None);
     let head = session.req_header();
     context.asker = Some(Asker {
         id: RequestId::new(&head.headers, fastrand::u128(..)),
         kind: Kind::preferred(head.headers.get_all(header::ACCEPT)),
         began: clock::now(),
     });
+    if session.req_header().version < Version::HTTP_11 {
+        session.set_ignore_info_resp(true);
+    }
+    check_target(session)?;
     check_host(session)?;
     check_head(session, context)?;
     let route = find_route(session, context)?;
@@ -42,6 +48,12 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
 fn connection(session: &Session) -> Option<Arc<Connection>> {
     let digest = session.digest()?.proxy_digest.as_ref()?;
     digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+/// What is no path and not the `*` of `OPTIONS *` is read by every server in its own way.
+fn check_target(session: &Session) -> Result<(), Cause> {
+    let path = session.req_header().uri.path();
+    if path.starts_with('/') || path == "*" { Ok(()) } else { Err(Cause::TargetInvalid) }
 }
 
 /// HTTP/1.1 wants one host, no more and no less (RFC 9112, 3.2).

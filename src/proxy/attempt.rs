@@ -2,15 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use pingora::protocols::l4::ext::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 
 use super::context::Context;
 use crate::balance::Pool;
 use crate::config::NodeTimeouts;
-use crate::retry::{Decision, Policy, Progress, Reach, Request, backoff};
+use crate::retry::{Decision, Failure, Policy, Progress, Reach, Request, backoff};
 use crate::upstream::{Member, Place, Slot};
+
+/// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
+/// an answer it is gone.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: usize = 3;
 
 /// The attempts of one request.
 #[derive(Debug, Default)]
@@ -19,6 +27,8 @@ pub(super) struct Attempts {
     progress: Progress,
     /// How often the request returned to nodes that it had tried.
     returns: u32,
+    /// A pooled connection broke under it; the next attempt goes out on a new one.
+    met_a_dead_connection: bool,
 }
 
 #[derive(Debug)]
@@ -56,16 +66,17 @@ impl Attempts {
         &mut self,
         policy: &Policy,
         request: Request,
-        reach: Reach,
+        failure: Failure,
         pool: &Pool,
     ) -> Decision {
         if let Some(last) = self.history.last_mut() {
-            last.reach = Some(reach);
+            last.reach = Some(failure.reach);
             last.slot = None;
         }
+        self.met_a_dead_connection |= failure.is_of_the_connection();
         let untried = pool.members().iter().any(|member| !self.has_tried(member));
         let returnable = self.history.iter().any(|attempt| !self.has_refused(&attempt.member));
-        let decision = policy.decide(request, reach, &mut self.progress, untried, returnable);
+        let decision = policy.decide(request, failure, &mut self.progress, untried, returnable);
         if decision == Decision::Again {
             self.returns += 1;
         }
@@ -82,11 +93,8 @@ impl Attempts {
 
     /// Picks the best node for the next attempt and remembers it as tried.
     fn next(&mut self, pool: &Pool) -> Option<Arc<Member>> {
-        let member = if self.returns == 0 {
-            pool.select(|member| !self.has_tried(member))
-        } else {
-            pool.select(|member| !self.has_refused(member))
-        }?;
+        let untried = if self.returns == 0 { pool.select(|member| !self.has_tried(member)) } else { None };
+        let member = untried.or_else(|| pool.select(|member| !self.has_refused(member)))?;
         let slot = Some(member.node.enter());
         self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot });
         Some(member)
@@ -121,12 +129,21 @@ pub(super) async fn wait(context: &Context) {
 }
 
 /// Begins an attempt at the best node there is; `None` if there is none.
-pub(super) fn begin(context: &mut Context) -> Option<Box<HttpPeer>> {
+pub(super) fn begin(context: &mut Context, has_body: bool) -> Option<Box<HttpPeer>> {
     let route = context.generation.route(context.admitted.as_ref()?.route)?;
     let member = context.attempts.next(&route.pool)?;
     context.body.sent_at = None;
+    // What the client has sent so far comes again, out of the replay buffer.
+    context.body.received = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
+    if matches!(member.node.place(), Place::Unix(_)) && has_body {
+        // No kernel watches a Unix socket whose other end stopped reading.
+        peer.options.read_timeout = Some(route.timeouts.first_byte.max(route.timeouts.between_bytes));
+    }
+    if context.attempts.met_a_dead_connection {
+        avoid_pooled_connections(&mut peer);
+    }
     Some(Box::new(peer))
 }
 
@@ -144,4 +161,18 @@ fn set_timeouts(peer: &mut HttpPeer, timeouts: &NodeTimeouts) {
     peer.options.connection_timeout = Some(timeouts.connect);
     peer.options.write_timeout = Some(timeouts.write);
     peer.options.idle_timeout = Some(timeouts.idle);
+    // A node that vanished without a word, or that stopped reading in the middle of an upload, is found out by the
+    // kernel: Pingora goes on waiting for its answer after a write has failed.
+    peer.options.tcp_keepalive = Some(TcpKeepalive {
+        idle: KEEPALIVE_IDLE,
+        interval: KEEPALIVE_INTERVAL,
+        count: KEEPALIVE_PROBES,
+        user_timeout: timeouts.write,
+    });
+}
+
+/// Keeps the attempt off the connections that wait in the pool: those of a group of its own last next to no time.
+fn avoid_pooled_connections(peer: &mut HttpPeer) {
+    peer.group_key = 1;
+    peer.options.idle_timeout = Some(Duration::ZERO);
 }

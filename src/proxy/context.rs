@@ -11,7 +11,7 @@ use crate::answer::Kind;
 use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
 use crate::listen::{Connection, Waiting};
-use crate::retry;
+use crate::retry::{self, Repeatability};
 
 /// One request. Each field is made whole by one phase.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub struct Context {
     pub(super) body: Body,
     /// Its attempts at nodes.
     pub(super) attempts: Attempts,
-    /// The status of the node's answer that goes to the client.
-    pub(super) passed: Option<StatusCode>,
+    /// The node's answer that goes to the client.
+    pub(super) passed: Option<Passed>,
     /// Why it ended without a node's answer; `None` while all is well.
     pub(super) cause: Option<Cause>,
 }
@@ -63,6 +63,14 @@ pub(super) struct Body {
     pub(super) sent_at: Option<Instant>,
 }
 
+/// A node's answer that goes to the client.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) status: StatusCode,
+    /// From the last byte of the request to its head; `None` if it came before that byte.
+    pub(super) first_byte: Option<Duration>,
+}
+
 impl Context {
     pub(super) fn new(generation: Arc<Generation>) -> Self {
         Self {
@@ -87,6 +95,11 @@ impl Context {
         self.cause.get_or_insert(cause);
     }
 
+    /// Whether something may happen twice if the request is carried out twice.
+    pub(super) fn is_unsafe(&self) -> bool {
+        self.admitted.as_ref().is_some_and(|admitted| admitted.request.repeatability == Repeatability::Unsafe)
+    }
+
     /// What the client is told; `None` if it cannot be told anything any more.
     pub(super) fn status(&self) -> Option<StatusCode> {
         self.cause.as_ref()?.status()
@@ -99,12 +112,52 @@ impl Context {
         }
     }
 
+    /// The client holds its body back until the node has said that it wants it: until then the node's time is running.
+    pub(super) fn client_waits_for_node(&self) {
+        if let (Some(connection), Some(route)) = (&self.connection, self.route())
+            && matches!(connection.waiting(), Waiting::Body | Waiting::Continue)
+            && self.body.received == 0
+        {
+            connection.await_continue(route.timeouts.first_byte);
+        }
+    }
+
+    /// The node wants the body that the client holds back.
+    pub(super) fn node_continues(&self) {
+        if let Some(connection) = &self.connection
+            && connection.waiting() == Waiting::Continue
+        {
+            connection.await_body();
+        }
+    }
+
+    /// The node's answer began, and `limit` is for every further piece of it.
+    pub(super) fn answer_began(&self, limit: Duration) {
+        let Some(connection) = &self.connection else { return };
+        match connection.waiting() {
+            Waiting::Node => connection.await_node(limit),
+            // Both ends have something to say; either keeps the exchange alive.
+            Waiting::Body | Waiting::Continue => connection.await_either(limit),
+            Waiting::Request | Waiting::Head | Waiting::Nothing => {}
+        }
+    }
+
     /// A piece of the answer came.
     pub(super) fn answer_goes_on(&self) {
-        if let Some(connection) = &self.connection
-            && connection.waiting() == Waiting::Node
-        {
+        if let Some(connection) = &self.connection {
             connection.progressed();
+        }
+    }
+
+    /// Whether the connection ends after this answer because its listener has closed.
+    pub(super) fn is_last_answer(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.is_closing())
+    }
+
+    /// The client is to see that its answer is not complete.
+    pub(super) fn break_off(&self) {
+        if let Some(connection) = &self.connection {
+            connection.break_off();
         }
     }
 

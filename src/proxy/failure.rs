@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{StatusCode, header};
+use http::{StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::clock;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
-use crate::retry::{Decision, Outcome, Reach};
+use crate::retry::{Decision, Failure, Outcome, Reach};
 
 /// The longest that a node's `Retry-After` keeps work from it.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -22,6 +22,8 @@ const LONGEST_REST: Duration = Duration::from_secs(10);
 pub(super) enum Cause {
     /// No route takes it.
     NoRoute,
+    /// Its target is no path.
+    TargetInvalid,
     /// It does not say for which host it is, or says it twice.
     HostUnclear,
     /// Its head is too large.
@@ -49,7 +51,7 @@ impl Cause {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::NoRoute => Some(StatusCode::NOT_FOUND),
-            Self::HostUnclear | Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
+            Self::TargetInvalid | Self::HostUnclear | Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
             Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Some(StatusCode::REQUEST_TIMEOUT),
@@ -77,6 +79,7 @@ impl Cause {
             Self::Internal => Outcome::Internal,
             Self::ClientGone => Outcome::ClientGone,
             Self::NoRoute
+            | Self::TargetInvalid
             | Self::HostUnclear
             | Self::HeadTooLarge
             | Self::BodyTooLarge
@@ -90,13 +93,14 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoute => f.write_str("no route"),
+            Self::TargetInvalid => f.write_str("target is no path"),
             Self::HostUnclear => f.write_str("not one host"),
             Self::HeadTooLarge => f.write_str("head too large"),
             Self::BodyTooLarge => f.write_str("body too large"),
             Self::BodyTooSlow => f.write_str("body too slow"),
             Self::BodyInvalid => f.write_str("body not readable"),
             Self::NoNode => f.write_str("no node took it"),
-            Self::Node(reach) => write!(f, "{} and not repeatable", reach.as_str()),
+            Self::Node(reach) => write!(f, "node failed: {}", reach.as_str()),
             Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
             Self::ClientGone => f.write_str("client gone"),
             Self::Internal => f.write_str("internal error"),
@@ -123,7 +127,7 @@ pub(super) fn not_connected(
     context: &mut Context,
     observer: &Observer,
 ) -> Box<Error> {
-    after(Reach::NotSent, session, error, context, observer)
+    after(Reach::NotSent.into(), session, error, context, observer)
 }
 
 /// The attempt broke somewhere between its first byte and the last of its answer.
@@ -131,6 +135,7 @@ pub(super) fn broken(
     session: &mut Session,
     mut error: Box<Error>,
     context: &mut Context,
+    was_pooled: bool,
     observer: &Observer,
 ) -> Box<Error> {
     // Our own, from `judge` or `body_too_large`: it has been decided on.
@@ -152,7 +157,7 @@ pub(super) fn broken(
         return error;
     };
     error.as_up();
-    after(reach, session, error, context, observer)
+    after(Failure { reach, was_pooled }, session, error, context, observer)
 }
 
 /// Lets a node's answer pass, or sets it aside for that of another node.
@@ -163,13 +168,17 @@ pub(super) fn judge(
     observer: &Observer,
 ) -> pingora::Result<()> {
     let status = answer.status;
+    if status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+        // Nobody asked for another protocol; what follows cannot be an answer.
+        return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+    }
     if !status.is_server_error() {
         return Ok(());
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let_rest(answer, context);
     }
-    match decide(Reach::Answered(status), session, context, observer) {
+    match decide(Reach::Answered(status).into(), session, context, observer) {
         Decision::Another | Decision::Again => {
             let mut error = Error::new_up(ErrorType::HTTPStatus(status.as_u16()));
             error.set_retry(true);
@@ -195,44 +204,50 @@ pub(super) fn conclude(error: &Error, context: &mut Context) {
 }
 
 fn after(
-    reach: Reach,
+    failure: Failure,
     session: &Session,
     mut error: Box<Error>,
     context: &mut Context,
     observer: &Observer,
 ) -> Box<Error> {
-    match decide(reach, session, context, observer) {
+    match decide(failure, session, context, observer) {
         Decision::Another | Decision::Again => error.set_retry(true),
         Decision::End => {
             error.set_retry(false);
-            end_with_nodes(context, Cause::Node(reach));
+            if failure.reach == Reach::Truncated && session.req_header().version < Version::HTTP_11 {
+                // Without chunks or a length the end of the connection is the end of the answer.
+                context.break_off();
+            }
+            end_with_nodes(context, Cause::Node(failure.reach));
         }
     }
     error
 }
 
-/// After an answer nothing worse may replace it.
+/// After an answer nothing worse may replace it; but an answer that says "not processed" is no longer true of a request
+/// that may have run since.
 fn end_with_nodes(context: &mut Context, cause: Cause) {
-    let is_cut = cause == Cause::Node(Reach::Truncated);
-    match context.attempts.answered().filter(|_| !is_cut) {
+    let may_have_run = matches!(cause, Cause::Node(Reach::MaybeSent | Reach::Silent)) && context.is_unsafe();
+    let is_superseded = may_have_run || cause == Cause::Node(Reach::Truncated);
+    match context.attempts.answered().filter(|_| !is_superseded) {
         Some(status) => context.end(Cause::FirstAnswer(status)),
         None => context.end(cause),
     }
 }
 
-fn decide(reach: Reach, session: &Session, context: &mut Context, observer: &Observer) -> Decision {
+fn decide(failure: Failure, session: &Session, context: &mut Context, observer: &Observer) -> Decision {
     let Some(admitted) = &context.admitted else { return Decision::End };
     let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
     let mut request = admitted.request;
     // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
     request.is_replayable = !session.as_ref().retry_buffer_truncated();
-    let decision = context.attempts.failed(&route.retry, request, reach, &route.pool);
+    let decision = context.attempts.failed(&route.retry, request, failure, &route.pool);
     if let Some(member) = context.attempts.last() {
         let followed = decision != Decision::End;
         observer.attempt_failed(&Attempt {
             pool: route.pool.name().as_str(),
             node: &member.name,
-            reach,
+            reach: failure.reach,
             followed,
         });
     }
@@ -247,9 +262,18 @@ fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
     match error.etype() {
         ErrorType::InvalidHTTPHeader => Reach::Nonsense,
         ErrorType::WriteError | ErrorType::WriteTimedout => Reach::PartSent,
-        _ if context.body.sent_at.is_some() => Reach::MaybeSent,
+        _ if is_all_sent(session, context) => Reach::MaybeSent,
         _ => Reach::PartSent,
     }
+}
+
+/// Whether the last byte of the request was written. What was given to Pingora may still have waited for its turn, which
+/// shows where the length of the body is known.
+fn is_all_sent(session: &Session, context: &Context) -> bool {
+    let length = session.req_header().headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<usize>().ok());
+    let is_short = session.upstream_body_bytes_sent().zip(length).is_some_and(|(sent, length)| sent < length);
+    context.body.sent_at.is_some() && !is_short
 }
 
 /// Whether the head of a final answer went to the client.

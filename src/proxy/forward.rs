@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
-use super::context::Context;
+use super::context::{Context, Passed};
 use super::failure;
 use crate::clock;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
-use crate::listen::Waiting;
 use crate::upstream::Place;
 
 /// Tells the node where the request came from. Hop-by-hop headers are gone by now: Pingora removes them before.
@@ -50,6 +49,9 @@ pub(super) fn request(
         };
         request.insert_header(header::HOST, host)?;
     }
+    if request.headers.contains_key(header::EXPECT) {
+        context.client_waits_for_node();
+    }
     match &context.asker {
         Some(asker) if !asker.id.is_kept() => {
             request.insert_header(RequestId::HEADER, asker.id.value().clone())
@@ -86,7 +88,9 @@ pub(super) fn request_body(
 /// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.
 pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &mut Context) {
     if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
-        context.passed = Some(answer.status);
+        let sent_at = context.body.sent_at;
+        let first_byte = sent_at.map(|sent_at| clock::now().saturating_duration_since(sent_at));
+        context.passed = Some(Passed { status: answer.status, first_byte });
     }
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(connection) = &context.connection {
@@ -97,18 +101,17 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
         return;
     }
     if answer.status.is_informational() {
+        // A node that says 100 waits for the client again.
+        context.node_continues();
         return;
     }
     for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
         answer.remove_header(&name);
     }
-    let is_waiting_for_node =
-        context.connection.as_ref().is_some_and(|connection| connection.waiting() == Waiting::Node);
-    if let Some(route) = context.route().filter(|_| is_waiting_for_node) {
-        let limit = if is_endless(&answer.headers) { Duration::MAX } else { route.timeouts.between_bytes };
-        context.await_node(limit);
-    }
-    if session.is_process_shutting_down() {
+    let between_bytes = context.route().map_or(Duration::MAX, |route| route.timeouts.between_bytes);
+    let limit = if is_endless(&answer.headers) { Duration::MAX } else { between_bytes };
+    context.answer_began(limit);
+    if context.is_last_answer() {
         session.set_keepalive(None);
     }
 }
@@ -120,4 +123,12 @@ fn is_endless(headers: &HeaderMap) -> bool {
     };
     let begins = |with: &[u8]| kind.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
     begins(b"text/event-stream") || begins(b"application/grpc")
+}
+
+/// Takes back what Pingora does for clients that it is not meant for: HTTP/1.0 knows no chunks (RFC 9112, 6.1), so an answer
+/// without a length ends with the connection.
+pub(super) fn fit_to_client(session: &Session, answer: &mut ResponseHeader) {
+    if session.req_header().version < Version::HTTP_11 {
+        answer.remove_header(&header::TRANSFER_ENCODING);
+    }
 }

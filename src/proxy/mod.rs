@@ -2,8 +2,9 @@
 //!
 //! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
 //! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`respond`]
-//! answers in our own name when there is not.
+//! answers in our own name when there is not, and reports with [`access`] how it ended.
 
+mod access;
 mod admit;
 mod attempt;
 mod context;
@@ -103,11 +104,12 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_peer(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(context).await;
-        attempt::begin(context).ok_or_else(|| failure::no_node(context))
+        let has_body = !session.as_mut().is_body_empty();
+        attempt::begin(context, has_body).ok_or_else(|| failure::no_node(context))
     }
 
     async fn upstream_request_filter(
@@ -121,11 +123,15 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         is_end: bool,
         context: &mut Context,
     ) -> pingora::Result<()> {
+        if session.was_upgraded() {
+            // No request's body any more, but whatever the two ends have to say to each other.
+            return Ok(());
+        }
         forward::request_body(body, is_end, context)
     }
 
@@ -138,6 +144,16 @@ impl ProxyHttp for Proxy {
         failure::judge(session, answer, context, &self.observer)?;
         forward::answer(session, answer, context);
         respond::tell_first_byte(answer, context, &self.observer);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        _context: &mut Context,
+    ) -> pingora::Result<()> {
+        forward::fit_to_client(session, answer);
         Ok(())
     }
 
@@ -168,9 +184,9 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         error: Box<pingora::Error>,
         context: &mut Context,
-        _reused: bool,
+        was_pooled: bool,
     ) -> Box<pingora::Error> {
-        failure::broken(session, error, context, &self.observer)
+        failure::broken(session, error, context, was_pooled, &self.observer)
     }
 
     async fn fail_to_proxy(
@@ -189,7 +205,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&pingora::Error>, context: &mut Context) {
-        respond::report(context, &self.observer);
+        respond::report(session, context, &self.observer);
         if session.as_mut().is_body_done() {
             context.await_next_request();
         }

@@ -7,7 +7,8 @@ use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::context::Context;
+use super::access;
+use super::context::{Context, Passed};
 use crate::answer::{Answer, Kind};
 use crate::clock;
 use crate::headers::RequestId;
@@ -23,7 +24,7 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
     if session.response_written().is_some_and(|head| !head.status.is_informational()) {
         return Ok(());
     }
-    if !session.as_mut().is_body_done() || context.attempts.count() > 0 {
+    if !session.as_mut().is_body_done() || context.attempts.count() > 0 || context.is_last_answer() {
         session.set_keepalive(None);
     }
     let (kind, id) = match &context.asker {
@@ -55,10 +56,10 @@ fn head(answer: &Answer<'_>, length: usize) -> pingora::Result<ResponseHeader> {
 }
 
 /// Publishes what became of the request.
-pub(super) fn report(context: &Context, observer: &Observer) {
+pub(super) fn report(session: &Session, context: &Context, observer: &Observer) {
     let Some(asker) = &context.asker else { return };
     let route = context.route();
-    observer.request_ended(&Ended {
+    let ended = Ended {
         id: asker.id.as_str(),
         route: route.map_or(NONE, |route| route.name.as_str()),
         pool: route.map_or(NONE, |route| route.pool.name().as_str()),
@@ -69,18 +70,20 @@ pub(super) fn report(context: &Context, observer: &Observer) {
         attempts: context.attempts.count(),
         cause: context.cause.as_ref().map_or(&"" as &dyn Display, |cause| cause),
         took: clock::now().saturating_duration_since(asker.began),
-    });
+    };
+    observer.request_ended(&ended);
+    observer.access_log().write(|| access::record(session, context, &ended, clock::wall()));
 }
 
 /// The status that the client was told.
 fn told(context: &Context) -> Option<StatusCode> {
-    context.passed.or_else(|| context.status())
+    context.passed.as_ref().map(|passed| passed.status).or_else(|| context.status())
 }
 
 fn outcome(context: &Context) -> Outcome {
-    match (&context.cause, context.passed) {
+    match (&context.cause, &context.passed) {
         (Some(cause), _) => cause.outcome(),
-        (None, Some(status)) => Outcome::of_answer(status, context.attempts.first_failure()),
+        (None, Some(passed)) => Outcome::of_answer(passed.status, context.attempts.first_failure()),
         // Pingora ended it without asking us for an answer.
         (None, None) => Outcome::ClientGone,
     }
@@ -92,8 +95,7 @@ pub(super) fn tell_first_byte(answer: &ResponseHeader, context: &Context, observ
         return;
     }
     let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
-    if let Some(sent_at) = context.body.sent_at {
-        let took = clock::now().saturating_duration_since(sent_at);
+    if let Some(Passed { first_byte: Some(took), .. }) = context.passed {
         observer.answered(route.pool.name().as_str(), &member.name, took);
     }
 }

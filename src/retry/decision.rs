@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 
-use super::{Reach, Repeatability, Request};
+use super::{Failure, Reach, Repeatability, Request};
 use crate::config;
 
-/// Two nodes that break on the same request end it: a query of death must not take a third.
+/// Two nodes that break or fall silent on the same request end it: a query of death must not take a third.
 const NODES_TO_BREAK: u32 = 2;
 
 /// What a route allows.
@@ -20,7 +20,7 @@ pub struct Policy {
 pub struct Progress {
     /// Attempts that may have reached a node.
     pub counted: u32,
-    /// Of these, the ones that broke, each on a node of its own.
+    /// Of these, the ones that broke or were silent, each on a node of its own.
     pub broken: u32,
     /// The first status that a node answered and that was not passed on.
     pub answered: Option<StatusCode>,
@@ -32,34 +32,36 @@ pub struct Progress {
 pub enum Decision {
     /// It goes to a node that it has not tried.
     Another,
-    /// Every node was tried: it goes once more to one that did not refuse it, after a [`super::backoff`].
+    /// Every node was tried: it goes once more to one that did not refuse it, after a [`backoff`](fn@super::backoff).
     Again,
     /// This is its end: what came of this attempt is for the client.
     End,
 }
 
 impl Policy {
-    /// Decides what comes after an attempt that got as far as `reach`, and keeps count in `progress`.
+    /// Decides what comes after an attempt that failed, and keeps count in `progress`.
     ///
     /// `untried` says whether there is a node that this request has not tried, `returnable` whether there is one that it
     /// has tried and that did not refuse it.
     pub fn decide(
         &self,
         request: Request,
-        reach: Reach,
+        failure: impl Into<Failure>,
         progress: &mut Progress,
         untried: bool,
         returnable: bool,
     ) -> Decision {
-        progress.count(reach);
+        let failure = failure.into();
+        let reach = failure.reach;
+        progress.count(failure);
         if !self.may_repeat(request, reach, progress) || self.is_spent(reach, progress) {
             return Decision::End;
         }
+        // An answer is worth more than another try at the same node, and whoever was silent once would be again.
+        if matches!(reach, Reach::Answered(_) | Reach::Silent) && !untried {
+            return Decision::End;
+        }
         if let Reach::Answered(status) = reach {
-            // An answer is worth more than a wait: without another node it is passed on.
-            if !untried {
-                return Decision::End;
-            }
             progress.answered = Some(status);
         }
         match (untried, returnable) {
@@ -108,13 +110,13 @@ impl Policy {
 }
 
 impl Progress {
-    fn count(&mut self, reach: Reach) {
-        match reach {
+    fn count(&mut self, failure: Failure) {
+        match failure.reach {
             Reach::NotSent => {}
-            Reach::Answered(_) | Reach::Silent | Reach::Truncated => self.counted += 1,
-            Reach::PartSent | Reach::MaybeSent | Reach::Nonsense => {
+            Reach::Answered(_) | Reach::Truncated => self.counted += 1,
+            Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense => {
                 self.counted += 1;
-                self.broken += 1;
+                self.broken += u32::from(!failure.is_of_the_connection());
             }
         }
     }

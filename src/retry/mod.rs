@@ -14,7 +14,7 @@ mod request;
 pub use backoff::backoff;
 pub use decision::{Decision, Policy, Progress};
 pub use outcome::Outcome;
-pub use reach::Reach;
+pub use reach::{Failure, Reach};
 pub use repeat::Repeatability;
 pub use request::Request;
 

@@ -21,6 +21,29 @@ pub enum Reach {
     Truncated,
 }
 
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How far it got.
+    pub reach: Reach,
+    /// Whether it went out on a connection that had served before.
+    pub was_pooled: bool,
+}
+
+impl Failure {
+    /// Whether the connection may be all that failed: nodes close idle connections when they like, and one that closes
+    /// as it is used says nothing about the request or the node.
+    pub fn is_of_the_connection(self) -> bool {
+        self.was_pooled && matches!(self.reach, Reach::PartSent | Reach::MaybeSent)
+    }
+}
+
+impl From<Reach> for Failure {
+    fn from(reach: Reach) -> Self {
+        Self { reach, was_pooled: false }
+    }
+}
+
 impl Reach {
     /// The reach as a word for logs and metrics.
     pub fn as_str(self) -> &'static str {

@@ -107,11 +107,34 @@ fn without_another_node_the_answer_passes() {
 }
 
 #[test]
+fn a_silent_node_is_not_waited_for_twice() {
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut Progress::default(), false, true), Decision::End);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::Another);
+    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::End);
+}
+
+#[test]
 fn two_nodes_that_break_end_the_request() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
     assert_eq!(policy(9).decide(get, Reach::MaybeSent, &mut progress, true, false), Decision::Another);
     assert_eq!(policy(9).decide(get, Reach::PartSent, &mut progress, true, true), Decision::End);
+}
+
+#[test]
+fn pooled_connections_that_closed_are_no_query_of_death() {
+    let mut progress = Progress::default();
+    let closed = Failure { reach: Reach::MaybeSent, was_pooled: true };
+    let get = request(Method::GET);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, true, false), Decision::Another);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::Again);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::End);
+    assert_eq!(
+        policy(3).decide(request(Method::POST), closed, &mut Progress::default(), true, true),
+        Decision::End
+    );
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! The process: its threads, its signals, its beginning and its end.
 
+mod descriptors;
+mod pid_file;
 mod workers;
 
 use std::io;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::descriptors::Budget;
+use self::pid_file::PidFile;
 use self::workers::{Workers, count_threads};
 use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
 use crate::balance::Registry;
@@ -19,11 +22,14 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::generation::{Current, Generation};
 use crate::listen::{FrontDoor, Limits};
-use crate::observe::Observer;
+use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError, Reloader, Source};
 
-/// Descriptors that are not for connections: files, sockets of our own, the runtime.
-const RESERVED_DESCRIPTORS: u64 = 256;
+/// How long a connection that was just accepted has for its first request when the process stops.
+const FIRST_READ: Duration = Duration::from_millis(100);
+
+/// How long the last lines of the access log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Why the process could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +65,10 @@ pub enum ServerError {
 pub fn run(source: Source) -> Result<(), ServerError> {
     let config = source.load()?;
     let control = runtime()?;
-    control.block_on(serve(source, config))
+    let result = control.block_on(serve(source, config));
+    // A look-up that hangs in the system's resolver must not keep the process.
+    control.shutdown_background();
+    result
 }
 
 /// A runtime for one thread.
@@ -75,9 +84,10 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
     let observer = Arc::new(Observer::new(clock::millis)?);
     let registry = Arc::new(Registry::default());
-    let limits = Arc::new(Limits::new(most_connections(&config.server)));
     let pid_file = config.server.pid_file.clone();
     let threads = count_threads(config.server.threads);
+    let budget = Budget::raise(threads);
+    let limits = Arc::new(Limits::new(budget.connections));
 
     let bound = Bound::new(&config, &observer)?;
     let history = Arc::new(History::new(&source));
@@ -85,7 +95,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
-    let workers = Workers::start(threads, &current, &observer)?;
+    let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
     let (desk, mut wanted) = Desk::new(
         Arc::clone(&current),
@@ -106,40 +116,52 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&observer),
     )
     .await?;
-    let _pid_file = pid_file.map(PidFile::write).transpose()?;
+    let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
+    let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
 
     phase.send_replace(Phase::Ready);
 
-    let stop = work(&mut signals, &mut wanted, &mut reloader).await;
+    let stop = follow(&mut signals, &mut wanted, &mut reloader, &observer).await;
     phase.send_replace(Phase::Stopping);
     drop(wanted);
     observer.stopping(stop, limits.open());
     let settings = current.load().config().server.clone();
     tokio::select! {
         () = finish(&mut reloader, &workers, &limits, &settings) => {}
-        () = signals.stop_again() => {}
+        // Whoever asks twice has lost patience.
+        _ = signals.stop() => {}
     }
+    write_last_lines(&observer).await;
     observer.stopped(limits.open());
     Ok(())
 }
 
-/// Does what signals and operators ask for, until that is to stop.
-async fn work(
+/// Does what signals and operators ask for until a signal asks for the end.
+async fn follow(
     signals: &mut Signals,
     wanted: &mut mpsc::Receiver<Wanted>,
     reloader: &mut Reloader,
+    observer: &Arc<Observer>,
 ) -> &'static str {
     loop {
-        tokio::select! {
-            wish = signals.next() => match wish {
-                // How it ended is told where it happened.
-                Wish::Reload => drop(reloader.reload().await),
-                Wish::Stop(stop) => return stop,
+        let wish = tokio::select! {
+            wish = signals.next() => wish,
+            Some(Wanted::Reload(answer)) = wanted.recv() => Wish::Reload(Some(answer)),
+        };
+        // A file system or a resolver that hangs must not make the process deaf.
+        match wish {
+            Wish::Stop(stop) => return stop,
+            Wish::Reload(answer) => tokio::select! {
+                outcome = reloader.reload() => {
+                    // Whoever asked may be gone.
+                    let _ = answer.map(|answer| answer.send(outcome));
+                }
+                stop = signals.stop() => return stop,
             },
-            Some(Wanted::Reload(answer)) = wanted.recv() => {
-                // Whoever asked may be gone.
-                let _ = answer.send(reloader.reload().await);
-            }
+            Wish::Reopen => tokio::select! {
+                () = reopen(observer) => {}
+                stop = signals.stop() => return stop,
+            },
         }
     }
 }
@@ -147,14 +169,36 @@ async fn work(
 /// Lets what is under way finish, for as long as it may take.
 async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, settings: &config::Server) {
     tokio::time::sleep(settings.shutdown_delay).await;
-    reloader.close();
+    reloader.close().await;
+    if limits.open() > 0 {
+        tokio::time::sleep(FIRST_READ).await;
+    }
     workers.finish().await;
     let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
 }
 
+/// Opens the access log anew, for whoever has moved its file away.
+async fn reopen(observer: &Arc<Observer>) {
+    let ours = Arc::clone(observer);
+    let reopening = tokio::task::spawn_blocking(move || ours.access_log().reopen()).await;
+    match reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why)))) {
+        Ok(Some(file)) => observer.access_log_reopened(&file.display()),
+        Ok(None) => {}
+        Err(why) => observer.access_log_not_reopened(&why),
+    }
+}
+
+async fn write_last_lines(observer: &Arc<Observer>) {
+    let observer = Arc::clone(observer);
+    // A panic there must not keep the process from ending in order.
+    let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
+}
+
 /// What the process is asked to do.
 enum Wish {
-    Reload,
+    /// With where the outcome goes that somebody waits for.
+    Reload(Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
+    Reopen,
     Stop(&'static str),
 }
 
@@ -162,8 +206,7 @@ struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
-    /// Kept so that it does not kill: log rotation sends it to whole groups of processes.
-    _user1: Signal,
+    user1: Signal,
 }
 
 impl Signals {
@@ -175,59 +218,23 @@ impl Signals {
             hangup: listen(SignalKind::hangup())?,
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            _user1: listen(SignalKind::user_defined1())?,
+            user1: listen(SignalKind::user_defined1())?,
         })
     }
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.hangup.recv() => Wish::Reload(None),
+            _ = self.user1.recv() => Wish::Reopen,
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
         }
     }
 
-    /// Returns when somebody who is waiting for the end loses patience.
-    async fn stop_again(&mut self) {
+    async fn stop(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-    }
-}
-
-/// Raises the number of descriptors as far as the system lets us, and says how many connections they are good for: each
-/// may need one to its client and one to a node.
-fn most_connections(settings: &config::Server) -> NonZeroUsize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let descriptors = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    let descriptors = descriptors.unwrap_or(u64::from(u32::MAX));
-    let possible = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2;
-    let possible = usize::try_from(possible).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
-    settings.max_connections.map_or(possible, |wanted| wanted.min(possible))
-}
-
-/// The file with the process id; removed on drop.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: PathBuf) -> Result<Self, ServerError> {
-        write_id(&path).map_err(|source| ServerError::PidFile { path: path.clone(), source })?;
-        Ok(Self(path))
-    }
-}
-
-fn write_id(path: &Path) -> io::Result<()> {
-    std::fs::write(path, format!("{}\n", std::process::id()))
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // Someone may have removed it before us.
-        let _ = std::fs::remove_file(&self.0);
     }
 }

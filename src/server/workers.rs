@@ -13,9 +13,6 @@ use crate::listen::{Serve, Shard};
 use crate::observe::Observer;
 use crate::proxy::{Proxy, Service};
 
-/// Idle connections to nodes that each thread keeps at most.
-const POOLED_CONNECTIONS: usize = 1024;
-
 /// The threads; they end, and whatever they still serve with them, on drop.
 pub(super) struct Workers {
     workers: Vec<Worker>,
@@ -34,9 +31,10 @@ pub(super) fn count_threads(threads: Option<NonZeroUsize>) -> usize {
 }
 
 impl Workers {
-    /// Starts `count` threads that serve what is in force.
+    /// Starts `count` threads that serve what is in force, each with at most `pooled` idle connections to nodes.
     pub(super) fn start(
         count: usize,
+        pooled: usize,
         current: &Arc<Current>,
         observer: &Arc<Observer>,
     ) -> Result<Self, ServerError> {
@@ -57,7 +55,7 @@ impl Workers {
             workers.push(Worker {
                 thread: Some(thread),
                 runtime: handle,
-                service: Arc::new(service.into_service(POOLED_CONNECTIONS)),
+                service: Arc::new(service.into_service(pooled)),
             });
         }
         Ok(Self { workers, end })

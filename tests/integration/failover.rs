@@ -2,8 +2,10 @@
 //!
 //! Where a row needs the first attempt to fail, whichever node it goes to, the nodes share one [`Plan`].
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::support::{Bookend, Call, Client, Gate, Next, Origin, Site, fetch, until};
 
@@ -463,4 +465,97 @@ fn no_node_at_all_ends_in_503() {
     let answer = fetch(bookend.address(), "/");
     assert_eq!(answer.status, 503);
     assert!(answer.header("retry-after").is_some_and(|after| after.parse::<u64>().is_ok()));
+}
+
+#[test]
+fn upload_to_a_node_that_stops_reading_ends() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |_| {
+        closed.pass();
+        Next::Close
+    });
+    let mut bookend = Bookend::start(&Site::of(&[&node]).with_pool("timeouts: { write: 1s }"));
+    let mut client = Client::connect(bookend.address());
+    let start = Instant::now();
+    // More than all the buffers on its way can take.
+    let body = vec![b'x'; 16 << 20];
+    client.send(format!("PUT / HTTP/1.1\r\nHost: site.test\r\nContent-Length: {}\r\n\r\n", body.len()));
+    let mut sending = client.stream().try_clone().unwrap();
+    // It breaks once bookend has answered and waited long enough.
+    let upload = std::thread::spawn(move || sending.write_all(&body));
+    assert_eq!(client.read_answer("PUT").status, 502);
+    assert!(start.elapsed() < Duration::from_secs(10), "after {:?}", start.elapsed());
+    let _ = upload.join().unwrap();
+    drop(client);
+    let start = Instant::now();
+    bookend.terminate();
+    assert!(bookend.wait().success());
+    assert!(start.elapsed() < Duration::from_secs(5), "the stop took {:?}", start.elapsed());
+    gate.open();
+}
+
+#[test]
+fn nodes_that_close_connections_after_one_request_are_healthy() {
+    let node = || {
+        Origin::start(|call| {
+            call.answer(200, "hello");
+            // What follows is the next request: it comes too late.
+            call.read(1);
+            Next::Close
+        })
+    };
+    let nodes = [node(), node()];
+    let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+    let mut client = Client::connect(bookend.address());
+    for request in 0..20 {
+        assert_eq!(client.get("/").status, 200, "request {request}");
+    }
+}
+
+const EXPECTANT: &str = "Host: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+
+#[test]
+fn silence_before_100_is_the_nodes_and_not_the_clients() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |_| {
+        closed.pass();
+        Next::Close
+    });
+    let site = Site::of(&[&node])
+        .with_pool("timeouts: { first_byte: 600ms }")
+        .with_listener("timeouts: { body: 200ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send(format!("POST / HTTP/1.1\r\n{EXPECTANT}"));
+    assert_eq!(client.read_answer("POST").status, 504);
+    assert_eq!(node.count(), 1);
+    gate.open();
+}
+
+#[test]
+fn silence_before_100_sends_a_safe_request_to_another_node() {
+    let gate = Gate::default();
+    let (first, closed) = (AtomicUsize::new(0), gate.clone());
+    let script = Arc::new(move |call: &mut Call<'_>| {
+        if first.fetch_add(1, Ordering::SeqCst) == 0 {
+            closed.pass();
+            return Next::Close;
+        }
+        call.write("HTTP/1.1 100 Continue\r\n\r\n");
+        let body = call.body();
+        call.answer(200, body)
+    });
+    let nodes = [Arc::clone(&script), script].map(|script| Origin::start(move |call| script(call)));
+    let site = Site::of(&nodes.each_ref())
+        .with_pool("timeouts: { first_byte: 600ms }")
+        .with_listener("timeouts: { body: 200ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send(format!("GET / HTTP/1.1\r\n{EXPECTANT}"));
+    assert_eq!(client.read_head().status, 100);
+    client.send("hello");
+    assert_eq!(client.read_answer("GET").text(), "hello");
+    gate.open();
 }

@@ -1,9 +1,11 @@
 //! How long and how much a client may take.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Bookend, Client, Gate, Next, Origin, Site, eventually};
+use crate::support::{Bookend, Call, Client, Gate, Next, Origin, Site, eventually};
 
 fn bookend_with(listener: &str) -> (Bookend, Origin) {
     let node = Origin::answering("hello");
@@ -125,6 +127,60 @@ fn route_may_allow_more_than_its_listener() {
 }
 
 #[test]
+fn repeated_body_counts_once() {
+    let failures: [fn(&mut Call<'_>) -> Next; 2] = [|call| call.answer(503, "busy"), |call| call.reset()];
+    for fail in failures {
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let nodes = [Arc::clone(&attempts), attempts].map(|attempts| {
+            Origin::start(move |call| match attempts.fetch_add(1, Ordering::SeqCst) % 2 {
+                0 => fail(call),
+                _ => call.answer(200, "saved"),
+            })
+        });
+        let bookend = Bookend::start(&Site::of(&nodes.each_ref()).with_listener("limits: { body: 64KiB }"));
+        let mut client = Client::connect(bookend.address());
+        let body = "x".repeat(40_000);
+        assert_eq!(client.request("PUT", "/", "", body.as_bytes()).text(), "saved");
+        client.send("PUT / HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()));
+        assert_eq!(client.read_answer("PUT").text(), "saved");
+        let whole = nodes.iter().flat_map(Origin::received).filter(|request| request.body.len() == 40_000);
+        assert_eq!(whole.count(), 4, "every attempt got the whole body");
+    }
+}
+
+#[test]
+fn body_limit_is_not_for_websockets() {
+    let node = Origin::start(|call| {
+        call.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        call.echo()
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_listener("limits: { body: 1KiB }"));
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert_eq!(client.read_head().status, 101);
+    for _ in 0..5 {
+        client.send([b'x'; 1_000]);
+        assert_eq!(client.read_exactly(1_000), [b'x'; 1_000]);
+    }
+}
+
+#[test]
+fn body_may_pause_for_as_long_as_its_own_time() {
+    let node = Origin::answering("hello");
+    let site = Site::of(&[&node])
+        .with_pool("timeouts: { first_byte: 300ms, between_bytes: 300ms, write: 300ms }")
+        .with_listener("timeouts: { head: 300ms, body: 20s, write: 300ms, keep_alive: 300ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nhello");
+    assert!(!client.has_data_within(Duration::from_millis(1_200)), "the pause was taken for the end");
+    client.send("world");
+    assert_eq!(client.read_answer("POST").status, 200);
+    assert_eq!(node.only_request().body, b"helloworld");
+}
+
+#[test]
 fn body_that_stalls_is_given_up() {
     let (bookend, _node) = bookend_with("timeouts: { body: 300ms }");
     let mut client = Client::connect(bookend.address());
@@ -188,4 +244,25 @@ fn client_that_takes_nothing_is_given_up() {
     client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
     ended.pass();
     assert!(client.try_read_answer("GET").is_err(), "the answer was cut");
+}
+
+#[test]
+fn flood_of_refused_connections_leaves_the_others_served() {
+    // Each request needs a descriptor for a new connection to the node.
+    let node = Origin::start(|call| {
+        call.answer_with(200, "Connection: close\r\n", "hello");
+        Next::Close
+    });
+    let site = Site::of(&[&node])
+        .with_listener("limits: { connections_per_client: 2 }")
+        .with_top("server: { threads: 2 }");
+    let bookend = Bookend::start_with_descriptors(256, &site);
+    let mut seated = Client::connect_from(IpAddr::from([127, 0, 0, 3]), bookend.address());
+    let mut flood = Vec::new();
+    while flood.len() < 400 {
+        flood.push(Client::connect_from(IpAddr::from([127, 0, 0, 2]), bookend.address()));
+        if flood.len() % 10 == 0 {
+            assert_eq!(seated.get("/").status, 200, "after {} connections", flood.len());
+        }
+    }
 }

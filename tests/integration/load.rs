@@ -29,7 +29,7 @@ fn node_killed_and_revived_under_wrk_fails_no_request() {
 fn node_that_breaks_every_connection_now_and_then_fails_no_request() {
     let (a, b) = (Origin::answering("a"), Origin::answering("b"));
     let bookend = Bookend::start(&Site::of(&[&a, &b]).with_pool(QUICK_CHECKS));
-    let load = Load::start(bookend.address(), 16, "/");
+    let load = Load::start(bookend.address(), 16);
     for _ in 0..20 {
         load.wait_for(50);
         b.close_connections();
@@ -41,7 +41,7 @@ fn node_that_breaks_every_connection_now_and_then_fails_no_request() {
 fn node_that_answers_500_to_everything_fails_no_request() {
     let (a, b) = (Origin::answering("a"), Origin::start(|call| call.answer(500, "out of memory")));
     let bookend = Bookend::start(&Site::of(&[&a, &b]).with_pool(QUICK_CHECKS));
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
     load.wait_for(500);
     let bodies = load.finish();
     assert_eq!(bodies.len(), 1, "{bodies:?}");

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access_log;
 mod admin;
 mod balance;
 mod failover;

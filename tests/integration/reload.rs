@@ -1,6 +1,11 @@
 //! SIGHUP: what changes, and that nobody notices.
 
+use std::fs::File;
 use std::net::TcpStream;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -110,7 +115,7 @@ fn request_finishes_on_the_node_it_began_with() {
 fn nodes_come_and_go_under_load() {
     let (a, b, c) = (Origin::answering("a"), Origin::answering("b"), Origin::answering("c"));
     let bookend = Bookend::start(&Site::of(&[&a, &b]));
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
     load.wait_for(200);
     assert_eq!(bookend.reload_site(&Site::of(&[&a, &b, &c])), Reload::InForce);
     load.wait_for(200);
@@ -127,7 +132,7 @@ fn nodes_come_and_go_under_load() {
 fn weights_change_under_load() {
     let (a, b) = (Origin::answering("a"), Origin::answering("b"));
     let bookend = Bookend::start(&Site::of(&[&a, &b]));
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
     load.wait_for(200);
     let weighted = Site::default().with_node(a.address(), "weight: 3").with_node(b.address(), "weight: 1");
     assert_eq!(bookend.reload_site(&weighted), Reload::InForce);
@@ -166,11 +171,49 @@ fn routes_change() {
 }
 
 #[test]
+fn limit_that_is_removed_no_longer_holds() {
+    let node = Origin::answering("a");
+    let site = Site::of(&[&node]);
+    let bookend = Bookend::start(&site.clone().with_top("server: { max_connections: 2 }"));
+    let serves = |client: &mut Client| client.try_request("GET", "/", "", b"").is_ok_and(|a| a.status == 200);
+    let mut kept = Vec::new();
+    // Until the connection is gone that looked whether bookend accepts.
+    until("two clients have the places", || {
+        let mut client = Client::connect(bookend.address());
+        if serves(&mut client) {
+            kept.push(client);
+        }
+        kept.len() == 2
+    });
+    assert!(!serves(&mut Client::connect(bookend.address())), "a third connection was served");
+    assert_eq!(bookend.reload_site(&site), Reload::InForce);
+    let mut more: Vec<Client> = (0..5).map(|_| Client::connect(bookend.address())).collect();
+    assert!(more.iter_mut().chain(&mut kept).all(serves), "the limit still holds");
+}
+
+#[test]
+fn reload_that_hangs_does_not_keep_it_from_stopping() {
+    let node = Origin::answering("a");
+    let mut bookend = Bookend::start(&Site::of(&[&node]));
+    bookend.remove_configuration();
+    let fifo = bookend.configuration();
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    bookend.signal(Signal::HUP);
+    // A FIFO opens once both ends are there.
+    let (sender, opened) = mpsc::channel();
+    thread::spawn(move || sender.send(File::options().write(true).open(fifo)));
+    let _silent = opened.recv_timeout(Duration::from_secs(20)).expect("bookend reads the file").unwrap();
+    bookend.terminate();
+    assert!(bookend.wait().success());
+}
+
+#[test]
 fn hundred_reloads_under_load_fail_nothing() {
     let nodes = ["a", "b", "c"].map(Origin::answering);
     let bookend = Bookend::start(&Site::of(&[&nodes[0], &nodes[1]]));
     let extra = Port::free();
-    let load = Load::start(bookend.address(), 8, "/");
+    let load = Load::start(bookend.address(), 8);
+    let newcomers = Load::start_anew(bookend.address(), 4);
     for round in 0..100_usize {
         let site = Site::default()
             .with_node(nodes[round % 3].address(), "weight: 2")
@@ -181,6 +224,7 @@ fn hundred_reloads_under_load_fail_nothing() {
     }
     load.wait_for(100);
     load.finish();
+    newcomers.finish();
 }
 
 #[test]

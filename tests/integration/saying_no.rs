@@ -1,6 +1,8 @@
 //! What bookend answers itself: small, honest, of the kind the client asked for, with the request's id.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{Answer, Bookend, Client, Gate, Next, Origin, Site, fetch};
 
@@ -51,6 +53,26 @@ fn broken_node_is_502() {
     let node = Origin::start(|call| call.reset());
     let bookend = Bookend::start(&Site::of(&[&node]));
     assert_says_no(bookend.address(), "/", 502);
+}
+
+#[test]
+fn upgrade_that_nobody_asked_for_is_not_passed_on() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let nodes = [Arc::clone(&attempts), attempts].map(|attempts| {
+        Origin::start(move |call| {
+            if attempts.fetch_add(1, Ordering::SeqCst) % 2 == 1 {
+                return call.answer(200, "hello");
+            }
+            call.body();
+            call.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+            call.wait_for_the_end();
+            Next::Close
+        })
+    });
+    let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+    assert_eq!(fetch(bookend.address(), "/").text(), "hello");
+    let answer = Client::connect(bookend.address()).request("POST", "/", "", b"hello");
+    assert_eq!(answer.status, 502);
 }
 
 #[test]

@@ -91,6 +91,21 @@ fn pid_file_is_there_while_it_runs() {
 }
 
 #[test]
+fn pid_file_of_another_process_stays() {
+    let directory = TempDirectory::new();
+    let file = directory.path().join("bookend.pid");
+    let node = Origin::answering("a");
+    let site = Site::of(&[&node]).with_top(&format!("server: {{ pid_file: {} }}", file.display()));
+    let mut bookend = Bookend::start(&site);
+    let is_written = || fs::read_to_string(&file).is_ok_and(|id| id.ends_with('\n'));
+    until("the pid file is written", is_written);
+    fs::write(&file, "1\n").unwrap();
+    bookend.terminate();
+    assert!(bookend.wait().success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "1\n");
+}
+
+#[test]
 fn nodes_that_are_not_there_yet_do_not_keep_it_from_starting() {
     let mut late = Origin::absent();
     let bookend = Bookend::start(&Site::of(&[&late]).with_pool("health_check: off"));

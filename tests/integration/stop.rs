@@ -51,6 +51,23 @@ fn request_under_way_finishes() {
 }
 
 #[test]
+fn request_sent_before_the_stop_is_answered() {
+    for _ in 0..5 {
+        let node = Origin::answering("hello");
+        let mut bookend = Bookend::start(&Site::of(&[&node]));
+        let mut clients: Vec<Client> = (0..40).map(|_| Client::connect(bookend.address())).collect();
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+        }
+        bookend.terminate();
+        for client in &mut clients {
+            assert_eq!(client.read_answer("GET").text(), "hello");
+        }
+        assert!(bookend.wait().success());
+    }
+}
+
+#[test]
 fn body_under_way_finishes() {
     let gate = Gate::default();
     let closed = gate.clone();

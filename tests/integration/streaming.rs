@@ -1,6 +1,6 @@
 //! Answers and connections that last: events, upgrades, interim answers, small writes.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::support::{Bookend, Client, Gate, Next, Origin, Site};
@@ -206,4 +206,78 @@ fn big_answer_arrives_whole_at_a_slow_reader() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(got == expected, "the answer changed on its way");
+}
+
+#[test]
+fn events_go_on_while_the_body_of_the_request_stalls() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let node = Origin::start(move |call| {
+        call.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+        );
+        call.write("9\r\ndata: 1\n\n\r\n");
+        closed.pass();
+        call.write("9\r\ndata: 2\n\n\r\n");
+        Next::KeepAlive
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_listener("timeouts: { body: 300ms }"));
+    let mut client = Client::connect(bookend.address());
+    client.send("POST /events HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nhello");
+    assert_eq!(client.read_head().status, 200);
+    assert_eq!(client.read_chunk(), b"data: 1\n\n");
+    assert!(!client.has_data_within(Duration::from_millis(1_200)), "the answer was cut");
+    gate.open();
+    assert_eq!(client.read_chunk(), b"data: 2\n\n");
+}
+
+/// A node whose answer has no length: `hello`, and then, when the gate opens, ` world` and a proper end, or a reset.
+fn unmeasured(gate: &Gate) -> Origin {
+    let gate = gate.clone();
+    Origin::start(move |call| {
+        let (is_chunked, is_cut) = (call.target().contains("chunked"), call.target().contains("cut"));
+        if is_chunked {
+            call.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        } else {
+            call.write("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
+        }
+        gate.pass();
+        match (is_cut, is_chunked) {
+            (true, _) => return Next::Reset,
+            (false, true) => call.write("6\r\n world\r\n0\r\n\r\n"),
+            (false, false) => call.write(" world"),
+        }
+        Next::Close
+    })
+}
+
+#[test]
+fn http_1_0_client_gets_an_answer_that_ends_with_its_connection() {
+    for target in ["/chunked", "/close"] {
+        let gate = Gate::default();
+        let node = unmeasured(&gate);
+        let bookend = Bookend::start(&Site::of(&[&node]));
+        let mut client = Client::connect(bookend.address());
+        client.send(format!("GET {target} HTTP/1.0\r\nHost: site.test\r\nConnection: keep-alive\r\n\r\n"));
+        gate.open();
+        let answer = client.read_answer("GET");
+        assert_eq!(answer.header("transfer-encoding"), None, "{target}");
+        assert_eq!(answer.text(), "hello world", "{target}");
+    }
+}
+
+#[test]
+fn cut_answer_never_looks_complete_to_an_http_1_0_client() {
+    for target in ["/chunked/cut", "/close/cut"] {
+        let gate = Gate::default();
+        let node = unmeasured(&gate);
+        let bookend = Bookend::start(&Site::of(&[&node]));
+        let mut client = Client::connect(bookend.address());
+        client.send(format!("GET {target} HTTP/1.0\r\nHost: site.test\r\n\r\n"));
+        assert_eq!(client.read_head().header("transfer-encoding"), None, "{target}");
+        assert_eq!(client.read_exactly(5), b"hello", "{target}");
+        gate.open();
+        let end = client.stream().read(&mut [0]).expect_err("a clean end");
+        assert_eq!(end.kind(), ErrorKind::ConnectionReset, "{target}");
+    }
 }

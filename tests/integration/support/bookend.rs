@@ -38,11 +38,24 @@ impl Bookend {
         Self::start_with(port, &yaml)
     }
 
+    /// As [`Bookend::start`], with no more than so many descriptors.
+    pub(crate) fn start_with_descriptors(descriptors: u32, site: &Site) -> Self {
+        let port = Port::free();
+        let yaml = site.to_yaml(&[port.address()]);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")).arg(PROGRAM);
+        Self::launch(command, port, &yaml)
+    }
+
     /// Runs with a whole configuration, which must listen on `port`.
     pub(crate) fn start_with(port: Port, yaml: &str) -> Self {
+        Self::launch(Command::new(PROGRAM), port, yaml)
+    }
+
+    fn launch(mut program: Command, port: Port, yaml: &str) -> Self {
         let directory = TempDirectory::new();
         fs::write(directory.path().join("bookend.yaml"), yaml).unwrap();
-        let child = Command::new(PROGRAM)
+        let child = program
             .args(["run", "-c"])
             .arg(directory.path().join("bookend.yaml"))
             .env("RUST_LOG", "info")
@@ -75,11 +88,6 @@ impl Bookend {
     /// The socket that its operators use, where the configuration says nothing of it.
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("state/admin.sock")
-    }
-
-    /// Its configuration file.
-    pub(crate) fn configuration(&self) -> PathBuf {
-        self.directory.path().join("bookend.yaml")
     }
 
     /// Ends it at once, as nothing but `kill -9` does.
@@ -137,11 +145,16 @@ impl Bookend {
     pub(crate) fn write_configuration(&self, yaml: &str) {
         let new = self.directory.path().join("new.yaml");
         fs::write(&new, yaml).unwrap();
-        fs::rename(new, self.directory.path().join("bookend.yaml")).unwrap();
+        fs::rename(new, self.configuration()).unwrap();
     }
 
     pub(crate) fn remove_configuration(&self) {
-        fs::remove_file(self.directory.path().join("bookend.yaml")).unwrap();
+        fs::remove_file(self.configuration()).unwrap();
+    }
+
+    /// The file that it is configured by.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.path().join("bookend.yaml")
     }
 
     fn outcomes(&self) -> (usize, usize) {

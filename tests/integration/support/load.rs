@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use super::client::Client;
 use super::wait::until;
 
-/// Clients that ask again and again, each on a kept-alive connection, until [`Load::finish`].
+/// Clients that ask again and again until [`Load::finish`].
 pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<()>>,
@@ -25,12 +25,21 @@ struct Shared {
 }
 
 impl Load {
-    /// `clients` clients that `GET target`.
-    pub(crate) fn start(address: SocketAddr, clients: usize, target: &str) -> Self {
+    /// `clients` clients that `GET /`, each on one connection for as long as it lasts.
+    pub(crate) fn start(address: SocketAddr, clients: usize) -> Self {
+        Self::start_with(address, clients, "")
+    }
+
+    /// `clients` clients that `GET /`, each time on a new connection.
+    pub(crate) fn start_anew(address: SocketAddr, clients: usize) -> Self {
+        Self::start_with(address, clients, "Connection: close\r\n")
+    }
+
+    fn start_with(address: SocketAddr, clients: usize, headers: &'static str) -> Self {
         let shared = Arc::new(Shared::default());
         let one = |_| {
-            let (shared, target) = (Arc::clone(&shared), target.to_owned());
-            thread::spawn(move || ask_until_stopped(address, &target, &shared))
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || ask_until_stopped(address, headers, &shared))
         };
         let clients = (0..clients).map(one).collect();
         Self { shared, clients }
@@ -60,14 +69,14 @@ impl Load {
 }
 
 /// A connection may end only after an answer that said so; anything else is a failure.
-fn ask_until_stopped(address: SocketAddr, target: &str, shared: &Shared) {
+fn ask_until_stopped(address: SocketAddr, headers: &str, shared: &Shared) {
     let mut client = None;
     while !shared.stop.load(Ordering::Relaxed) {
         let answer = match client.take() {
             Some(client) => Ok(client),
             None => Client::try_connect(address),
         }
-        .and_then(|mut client| client.try_request("GET", target, "", b"").map(|answer| (client, answer)));
+        .and_then(|mut client| client.try_request("GET", "/", headers, b"").map(|answer| (client, answer)));
         match answer {
             Ok((kept, answer)) if answer.status == 200 => {
                 shared.served.fetch_add(1, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use socket2::SockRef;
 
 use super::message::{self, Framing, Message};
 use super::port::Port;
+use super::wait::eventually;
 
 /// What a node does about a request whose head it has read.
 type Script = Arc<dyn Fn(&mut Call<'_>) -> Next + Send + Sync>;
@@ -165,7 +166,7 @@ impl Origin {
     pub(crate) fn restart(&mut self) {
         assert!(self.accepting.is_none(), "{} is not stopped", self.address());
         let listener = match &self.place {
-            Place::Tcp(port) => Listener::Tcp(Arc::new(TcpListener::bind(port.address()).unwrap())),
+            Place::Tcp(port) => Listener::Tcp(Arc::new(bind(port.address()))),
             Place::Unix(path) => Listener::Unix(Arc::new(UnixListener::bind(path).unwrap())),
         };
         let (ours, shared) = (listener.clone(), Arc::clone(&self.shared));
@@ -177,6 +178,12 @@ impl Drop for Origin {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Binds an address that is ours, as soon as processes that are being started have let go of their copies of the socket
+/// that had it before.
+fn bind(address: SocketAddr) -> TcpListener {
+    eventually("the address is free", || TcpListener::bind(address).ok())
 }
 
 fn accept(listener: &Listener, shared: &Arc<Shared>) {

@@ -1,9 +1,11 @@
 //! Ports that nobody else takes.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
+
+use socket2::{Domain, Socket, Type};
 
 /// Below what the system gives to outgoing connections (32768 and up), so that none of them gets it in between.
 const FIRST: u16 = 10_000;
@@ -25,7 +27,7 @@ impl Port {
         for _ in 0..COUNT {
             let number = FIRST + (start + TAKEN.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
             let Ok(reservation) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
-            if TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok() {
+            if is_free(number) {
                 return Self { number, _reservation: reservation };
             }
         }
@@ -36,6 +38,16 @@ impl Port {
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
     }
+}
+
+/// Whether nobody listens on `number`.
+///
+/// The probe is bound but does not listen: a process that is being started holds copies of all our sockets for a moment,
+/// and a copy of one that listens would keep the port from whoever gets it next.
+fn is_free(number: u16) -> bool {
+    let probe = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    probe.set_reuse_address(true).unwrap();
+    probe.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, number)).into()).is_ok()
 }
 
 impl fmt::Display for Port {
