@@ -16,6 +16,10 @@ use super::{Attempt, Ended};
 const BUCKETS: [f64; 15] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
+/// How a reload ends.
+pub(super) const IN_FORCE: &str = "in_force";
+pub(super) const REFUSED: &str = "refused";
+
 /// Every metric.
 #[derive(Debug)]
 pub struct Metrics {
@@ -96,6 +100,10 @@ impl Metrics {
             gauges: Gauges::new(&registry)?,
             registry,
         };
+        // What begins at 1 has not risen for those who watch it.
+        for result in [IN_FORCE, REFUSED] {
+            metrics.reloads.with_label_values(&[result]);
+        }
         Ok(metrics)
     }
 

@@ -155,13 +155,13 @@ impl Observer {
 
     /// A configuration came into force.
     pub fn configuration_in_force(&self, generation: u64, file: &dyn Display) {
-        self.metrics.reloaded("in_force");
+        self.metrics.reloaded(metrics::IN_FORCE);
         info!("configuration in force generation={generation} file={file}");
     }
 
     /// A configuration was refused; the one before it stays in force.
     pub fn reload_refused(&self, generation: u64, why: &dyn Display) {
-        self.metrics.reloaded("refused");
+        self.metrics.reloaded(metrics::REFUSED);
         error!("reload refused, generation={generation} stays in force: {why}");
     }
 
