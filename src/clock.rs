@@ -10,7 +10,7 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of day, for people; it may jump.
+/// The time now as people write it; it may run backwards.
 pub fn wall() -> SystemTime {
     SystemTime::now()
 }

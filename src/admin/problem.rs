@@ -52,7 +52,7 @@ impl Problem {
         Self { title, status: status.as_u16(), detail: detail.into(), problems: Vec::new() }
     }
 
-    /// The configuration was refused; 422 if the file is at fault, 409 if an address is taken or a log cannot be opened.
+    /// The configuration was refused; 422 if the file is at fault, 409 if an address or a file is in the way.
     pub(super) fn refused(why: &LoadError) -> Self {
         let status = match why {
             LoadError::Problems(_) | LoadError::Read { .. } => StatusCode::UNPROCESSABLE_ENTITY,

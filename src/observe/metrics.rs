@@ -6,76 +6,19 @@
 use std::time::Duration;
 
 use prometheus::{
-    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use super::gauges::{Gauges, Now};
 use super::{Attempt, Ended};
 
 /// Seconds; from a small page on the same machine to a report that takes a minute.
 const BUCKETS: [f64; 15] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
-/// A metric: its name, what it says, and its labels.
-#[derive(Clone, Copy)]
-struct Described(&'static str, &'static str, &'static [&'static str]);
-
-const REQUESTS: Described = Described(
-    "bookend_requests_total",
-    "Requests that ended, by what became of them.",
-    &["route", "pool", "node", "class", "outcome"],
-);
-const REQUEST_SECONDS: Described = Described(
-    "bookend_request_duration_seconds",
-    "From the head of a request to the end of its answer.",
-    &["route"],
-);
-const ATTEMPTS: Described = Described(
-    "bookend_attempts_failed_total",
-    "Attempts at a node that failed, by how far they got and whether another followed.",
-    &["pool", "node", "reach", "followed"],
-);
-const FIRST_BYTE_SECONDS: Described = Described(
-    "bookend_node_first_byte_seconds",
-    "From the last byte of a request to the head of the node's answer.",
-    &["pool", "node"],
-);
-const RELOADS: Described = Described("bookend_reloads_total", "Reloads, by how they ended.", &["result"]);
-const CONNECTIONS_REFUSED: Described = Described(
-    "bookend_connections_refused_total",
-    "Connections of clients that were refused, by the limit they met.",
-    &["limit"],
-);
-const NODE_TRANSITIONS: Described = Described(
-    "bookend_node_transitions_total",
-    "Changes in the standing of a node.",
-    &["pool", "node", "to"],
-);
-const ACCESS_LOG_DROPPED: Described = Described(
-    "bookend_access_log_dropped_total",
-    "Lines of the access log that were dropped because they could not be written in time.",
-    &[],
-);
-const ACCESS_LOG_WRITE_ERRORS: Described = Described(
-    "bookend_access_log_write_errors_total",
-    "Writes to the access log that failed; what was to be written is tried again.",
-    &[],
-);
-const NODE_AVAILABLE: Described = Described(
-    "bookend_node_available",
-    "Whether a node gets new work: 1 if nothing speaks against it.",
-    &["pool", "node"],
-);
-const NODE_IN_FLIGHT: Described =
-    Described("bookend_node_in_flight", "Requests that are at a node.", &["pool", "node"]);
-const CONNECTIONS: Described = Described("bookend_connections", "Client connections that are open.", &[]);
-const GENERATION: Described = Described(
-    "bookend_configuration_generation",
-    "The number of the configuration in force; the one at the start is 1.",
-    &[],
-);
-const BUILD_INFO: Described =
-    Described("bookend_build_info", "Always 1; the version is in the label.", &["version"]);
+/// How a reload ends.
+pub(super) const IN_FORCE: &str = "in_force";
+pub(super) const REFUSED: &str = "refused";
 
 /// Every metric.
 #[derive(Debug)]
@@ -90,34 +33,7 @@ pub struct Metrics {
     node_transitions: IntCounterVec,
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
-    node_available: IntGaugeVec,
-    node_in_flight: IntGaugeVec,
-    connections: IntGauge,
-    generation: IntGauge,
-}
-
-/// What is read when somebody asks, instead of being kept.
-#[derive(Debug, Default)]
-pub struct Now {
-    /// Client connections that are open.
-    pub connections: usize,
-    /// The number of the generation in force.
-    pub generation: u64,
-    /// Every node.
-    pub nodes: Vec<NodeNow>,
-}
-
-/// A node as it is when somebody asks.
-#[derive(Clone, Debug)]
-pub struct NodeNow {
-    /// Its pool.
-    pub pool: String,
-    /// Its name.
-    pub node: String,
-    /// Whether nothing speaks against it.
-    pub is_available: bool,
-    /// Requests that are at it.
-    pub in_flight: u32,
+    gauges: Gauges,
 }
 
 impl Metrics {
@@ -129,22 +45,65 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let metrics = Self {
-            requests: counters(&registry, REQUESTS)?,
-            request_seconds: histograms(&registry, REQUEST_SECONDS)?,
-            attempts: counters(&registry, ATTEMPTS)?,
-            first_byte_seconds: histograms(&registry, FIRST_BYTE_SECONDS)?,
-            reloads: counters(&registry, RELOADS)?,
-            connections_refused: counters(&registry, CONNECTIONS_REFUSED)?,
-            node_transitions: counters(&registry, NODE_TRANSITIONS)?,
-            access_log_dropped: counter(&registry, ACCESS_LOG_DROPPED)?,
-            access_log_write_errors: counter(&registry, ACCESS_LOG_WRITE_ERRORS)?,
-            node_available: gauges(&registry, NODE_AVAILABLE)?,
-            node_in_flight: gauges(&registry, NODE_IN_FLIGHT)?,
-            connections: gauge(&registry, CONNECTIONS)?,
-            generation: gauge(&registry, GENERATION)?,
+            requests: counters(
+                &registry,
+                "bookend_requests_total",
+                "Requests that ended, by what became of them.",
+                &["route", "pool", "node", "class", "outcome"],
+            )?,
+            request_seconds: histograms(
+                &registry,
+                "bookend_request_duration_seconds",
+                "From the head of a request to the end of its answer.",
+                &["route"],
+            )?,
+            attempts: counters(
+                &registry,
+                "bookend_attempts_failed_total",
+                "Attempts at a node that failed, by how far they got and whether another followed.",
+                &["pool", "node", "reach", "followed"],
+            )?,
+            first_byte_seconds: histograms(
+                &registry,
+                "bookend_node_first_byte_seconds",
+                "From the last byte of a request to the head of the node's answer.",
+                &["pool", "node"],
+            )?,
+            reloads: counters(
+                &registry,
+                "bookend_reloads_total",
+                "Reloads, by how they ended.",
+                &["result"],
+            )?,
+            connections_refused: counters(
+                &registry,
+                "bookend_connections_refused_total",
+                "Connections of clients that were refused, by the limit they met.",
+                &["limit"],
+            )?,
+            node_transitions: counters(
+                &registry,
+                "bookend_node_transitions_total",
+                "Changes in the standing of a node.",
+                &["pool", "node", "to"],
+            )?,
+            access_log_dropped: counter(
+                &registry,
+                "bookend_access_log_dropped_total",
+                "Lines of the access log that were dropped because they could not be written in time.",
+            )?,
+            access_log_write_errors: counter(
+                &registry,
+                "bookend_access_log_write_errors_total",
+                "Writes to the access log that failed; what was to be written is tried again.",
+            )?,
+            gauges: Gauges::new(&registry)?,
             registry,
         };
-        tell_build(&metrics.registry)?;
+        // What begins at 1 has not risen for those who watch it.
+        for result in [IN_FORCE, REFUSED] {
+            metrics.reloads.with_label_values(&[result]);
+        }
         Ok(metrics)
     }
 
@@ -191,23 +150,9 @@ impl Metrics {
     ///
     /// If a metric cannot be written, which would be a defect.
     pub fn text(&self, now: &Now) -> Result<String, Error> {
-        self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
-        self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
-        self.node_available.reset();
-        self.node_in_flight.reset();
-        for NodeNow { pool, node, is_available, in_flight } in &now.nodes {
-            let labels = [pool, node];
-            self.node_available.with_label_values(&labels).set(i64::from(*is_available));
-            self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
-        }
+        self.gauges.set(now);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
-}
-
-fn tell_build(registry: &Registry) -> Result<(), Error> {
-    let build = gauges(registry, BUILD_INFO)?;
-    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-    Ok(())
 }
 
 /// The class of a status; requests whose client was told nothing have none.
@@ -222,38 +167,21 @@ fn class(status: u16) -> &'static str {
     }
 }
 
-fn counters(registry: &Registry, what: Described) -> Result<IntCounterVec, Error> {
-    let Described(name, help, labels) = what;
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
 }
 
-fn counter(registry: &Registry, what: Described) -> Result<IntCounter, Error> {
-    let Described(name, help, _) = what;
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
     let counter = IntCounter::new(name, help)?;
     registry.register(Box::new(counter.clone()))?;
     Ok(counter)
 }
 
-fn histograms(registry: &Registry, what: Described) -> Result<HistogramVec, Error> {
-    let Described(name, help, labels) = what;
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {
     let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
     let histograms = HistogramVec::new(options, labels)?;
     registry.register(Box::new(histograms.clone()))?;
     Ok(histograms)
-}
-
-fn gauges(registry: &Registry, what: Described) -> Result<IntGaugeVec, Error> {
-    let Described(name, help, labels) = what;
-    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(gauges.clone()))?;
-    Ok(gauges)
-}
-
-fn gauge(registry: &Registry, what: Described) -> Result<IntGauge, Error> {
-    let Described(name, help, _) = what;
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
 }

@@ -4,6 +4,7 @@
 //! of state.
 
 mod access_log;
+mod gauges;
 mod metrics;
 mod tally;
 
@@ -15,7 +16,8 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 pub use self::access_log::{AccessLog, OpenError, Prepared, Record};
-pub use self::metrics::{Metrics, NodeNow, Now};
+pub use self::gauges::{NodeNow, Now};
+pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
 use crate::retry::{Outcome, Reach};
 use crate::upstream::Transition;
@@ -153,13 +155,13 @@ impl Observer {
 
     /// A configuration came into force.
     pub fn configuration_in_force(&self, generation: u64, file: &dyn Display) {
-        self.metrics.reloaded("in_force");
+        self.metrics.reloaded(metrics::IN_FORCE);
         info!("configuration in force generation={generation} file={file}");
     }
 
     /// A configuration was refused; the one before it stays in force.
     pub fn reload_refused(&self, generation: u64, why: &dyn Display) {
-        self.metrics.reloaded("refused");
+        self.metrics.reloaded(metrics::REFUSED);
         error!("reload refused, generation={generation} stays in force: {why}");
     }
 

@@ -53,10 +53,10 @@ fn connection(session: &Session) -> Option<Arc<Connection>> {
 /// What is no path and not the `*` of `OPTIONS *` is read by every server in its own way.
 fn check_target(session: &Session) -> Result<(), Cause> {
     let head = session.req_header();
-    let is_path = |path: &[u8]| path.starts_with(b"/") || path == b"*";
+    let begins =
+        |with: &[u8]| head.raw_path().get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
     // Pingora escapes what it cannot read: `GET  /x` is for `%20/x` then, and no server would see the same in it.
-    let is_absolute = head.uri.scheme().is_some();
-    let is_read = is_path(head.uri.path().as_bytes()) && (is_absolute || is_path(head.raw_path()));
+    let is_read = begins(b"/") || head.raw_path() == b"*" || begins(b"http://") || begins(b"https://");
     if is_read { Ok(()) } else { Err(Cause::TargetInvalid) }
 }
 

@@ -136,7 +136,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// Does what signals and operators ask for until one of them asks for the end.
+/// Does what signals and operators ask for until a signal asks for the end.
 async fn follow(
     signals: &mut Signals,
     wanted: &mut mpsc::Receiver<Wanted>,
@@ -153,7 +153,7 @@ async fn follow(
             Wish::Stop(stop) => return stop,
             Wish::Reload(answer) => tokio::select! {
                 outcome = reloader.reload() => {
-                    // Whoever asked may be gone, and how it ended is told where it happened.
+                    // Whoever asked may be gone.
                     let _ = answer.map(|answer| answer.send(outcome));
                 }
                 stop = signals.stop() => return stop,
@@ -194,13 +194,10 @@ async fn write_last_lines(observer: &Arc<Observer>) {
     let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
 }
 
-/// Whoever waits for the outcome of a reload.
-type Answer = oneshot::Sender<Result<u64, Arc<LoadError>>>;
-
 /// What the process is asked to do.
 enum Wish {
-    /// And whom to tell how that went.
-    Reload(Option<Answer>),
+    /// With where the outcome goes that somebody waits for.
+    Reload(Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
     Reopen,
     Stop(&'static str),
 }

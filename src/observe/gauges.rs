@@ -1,0 +1,90 @@
+//! Numbers that are read when somebody asks, instead of being kept.
+
+use prometheus::{Error, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// What is read when somebody asks, instead of being kept.
+#[derive(Debug, Default)]
+pub struct Now {
+    /// Client connections that are open.
+    pub connections: usize,
+    /// The number of the generation in force.
+    pub generation: u64,
+    /// Every node.
+    pub nodes: Vec<NodeNow>,
+}
+
+/// A node as it is when somebody asks.
+#[derive(Clone, Debug)]
+pub struct NodeNow {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub node: String,
+    /// Whether nothing speaks against it.
+    pub is_available: bool,
+    /// Requests that are at it.
+    pub in_flight: u32,
+}
+
+/// The gauges of these numbers.
+#[derive(Debug)]
+pub(super) struct Gauges {
+    node_available: IntGaugeVec,
+    node_in_flight: IntGaugeVec,
+    connections: IntGauge,
+    generation: IntGauge,
+}
+
+impl Gauges {
+    /// All gauges at zero, and the one of the version at 1.
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let help = "Always 1; the version is in the label.";
+        let build = gauges(registry, "bookend_build_info", help, &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(Self {
+            node_available: gauges(
+                registry,
+                "bookend_node_available",
+                "Whether a node gets new work: 1 if nothing speaks against it.",
+                &["pool", "node"],
+            )?,
+            node_in_flight: gauges(
+                registry,
+                "bookend_node_in_flight",
+                "Requests that are at a node.",
+                &["pool", "node"],
+            )?,
+            connections: gauge(registry, "bookend_connections", "Client connections that are open.")?,
+            generation: gauge(
+                registry,
+                "bookend_configuration_generation",
+                "The number of the configuration in force; the one at the start is 1.",
+            )?,
+        })
+    }
+
+    /// Takes the numbers as they are now. Nodes that are gone have none any more.
+    pub(super) fn set(&self, now: &Now) {
+        self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
+        self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
+        self.node_available.reset();
+        self.node_in_flight.reset();
+        for NodeNow { pool, node, is_available, in_flight } in &now.nodes {
+            let labels = [pool, node];
+            self.node_available.with_label_values(&labels).set(i64::from(*is_available));
+            self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
+        }
+    }
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauges.clone()))?;
+    Ok(gauges)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
