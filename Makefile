@@ -13,7 +13,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## two nodes under load: one is killed and comes back, nobody sees it
-	@scripts/setup test
+	@scripts/setup demo
 	$(CARGO) build --locked --profile quick --bin bookend
 	rustc --edition 2024 -O -o $(QUICK)/node examples/node.rs
 	@scripts/demo $(QUICK)
