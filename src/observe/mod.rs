@@ -130,10 +130,12 @@ impl Observer {
         };
         lines.warn((self.now)(), |left_out| {
             let Ended { id, route, pool, path, status, outcome, attempts, .. } = ended;
-            let (outcome, cause, took) = (outcome.as_str(), ended.cause.to_string(), ended.took.as_millis());
+            let (outcome, took) = (outcome.as_str(), ended.took.as_millis());
+            let cause = ended.cause.to_string();
+            let cause = if cause.is_empty() { cause } else { format!(" cause={cause:?}") };
             format!(
                 "request {kind} id={id} route={route} pool={pool} status={status} outcome={outcome} \
-                 attempts={attempts} nodes={path} cause={cause:?} took={took}ms{left_out}"
+                 attempts={attempts} nodes={path}{cause} took={took}ms{left_out}"
             )
         });
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    Bookend, Client, Load, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, program, until,
+    Bookend, Client, Load, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, run_of, until,
 };
 
 /// The files of one test.
@@ -277,7 +277,7 @@ fn file_that_cannot_be_opened_refuses_start_and_reload() {
 
     let (port, file) = (Port::free(), logs.path("bookend.yaml"));
     fs::write(&file, broken.to_yaml(&[port.address()])).unwrap();
-    let output = program().args(["run", "-c"]).arg(&file).output().unwrap();
+    let output = run_of(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("opening the access log") && said.contains("missing/access"), "{said}");
@@ -295,9 +295,7 @@ fn standard_output_can_take_the_lines() {
     let site = Site::of(&[&node]).with_top("access_log: { path: stdout }");
     let file = directory.path().join("bookend.yaml");
     fs::write(&file, site.to_yaml(&[port.address()])).unwrap();
-    let mut command = program();
-    command.args(["run", "-c"]).arg(&file).stderr(Stdio::null());
-    let child = command.spawn().unwrap();
+    let child = run_of(&file).stderr(Stdio::null()).spawn().unwrap();
     until("it answers", || Client::try_connect(port.address()).is_ok());
     assert_eq!(fetch(port.address(), "/told").status, 200);
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();

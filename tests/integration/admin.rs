@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    Bookend, Client, Gate, Origin, Port, Site, TempDirectory, eventually, fetch, program, until,
+    Bookend, Client, Gate, Origin, Port, Site, TempDirectory, eventually, fetch, program, run_of, until,
 };
 
 const TOKEN: &str = "a token that nobody knows";
@@ -290,7 +290,7 @@ fn socket_is_ours_alone_and_a_dead_one_is_replaced() {
 
     let refused = directory.path().join("second.yaml");
     fs::write(&refused, site.to_yaml(&[Port::free().address()])).unwrap();
-    let mut second = program().args(["run", "-c"]).arg(&refused).spawn().unwrap();
+    let mut second = run_of(&refused).spawn().unwrap();
     let status = eventually("the second ended", || second.try_wait().unwrap());
     assert_eq!(status.code(), Some(1), "a socket that was asked for and is taken refuses the start");
 
@@ -323,7 +323,7 @@ fn address_that_was_asked_for_and_is_taken_refuses_the_start() {
     let site = site(&[&node]).with_admin(&format!("{{ address: \"{}\", socket: off }}", node.address()));
     let file = directory.path().join("bookend.yaml");
     fs::write(&file, site.to_yaml(&[Port::free().address()])).unwrap();
-    let mut child = program().args(["run", "-c"]).arg(&file).spawn().unwrap();
+    let mut child = run_of(&file).spawn().unwrap();
     let status = eventually("it ended", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
 }

@@ -6,16 +6,16 @@ use std::process::{Child, Output};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bookend, Client, Origin, Port, Site, TempDirectory, eventually, fetch, program, until};
+use crate::support::{
+    Bookend, Client, Origin, Port, Site, TempDirectory, eventually, fetch, program, run_of, until,
+};
 
 /// `bookend run` of this text, which is expected to end by itself.
 fn run(yaml: &str) -> Output {
     let directory = TempDirectory::new();
     let file = directory.path().join("bookend.yaml");
     fs::write(&file, yaml).unwrap();
-    let mut command = program();
-    command.args(["run", "-c"]).arg(&file).env("STATE_DIRECTORY", directory.path().join("state"));
-    let mut child = command.spawn().unwrap();
+    let mut child = run_of(&file).spawn().unwrap();
     eventually("bookend ended", || child.try_wait().unwrap());
     child.wait_with_output().unwrap()
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 
@@ -192,6 +192,13 @@ impl Drop for Bookend {
 pub(crate) fn program() -> Command {
     let mut command = Command::new(PROGRAM);
     command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// `bookend run` of this file, to be started; its state is kept beside the file.
+pub(crate) fn run_of(file: &Path) -> Command {
+    let mut command = program();
+    command.args(["run", "-c"]).arg(file).env("STATE_DIRECTORY", file.with_file_name("state"));
     command
 }
 

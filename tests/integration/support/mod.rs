@@ -11,7 +11,7 @@ mod port;
 mod site;
 mod wait;
 
-pub(crate) use bookend::{Bookend, Reload, check, program};
+pub(crate) use bookend::{Bookend, Reload, check, program, run_of};
 pub(crate) use client::{Answer, Client, fetch};
 pub(crate) use directory::TempDirectory;
 pub(crate) use gate::Gate;
