@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench deny clean
+.PHONY: help demo test build bench bench-micro deny clean
 
 CARGO ?= cargo
 # Where `make demo` builds: the program by cargo, the small server by rustc alone, since as an example it would bring all that
@@ -10,7 +10,7 @@ QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 DOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## two nodes under load: one is killed and comes back, nobody sees it
 	@scripts/setup demo
@@ -29,7 +29,12 @@ build: ## the program as it is released: target/release/bookend
 	@scripts/setup build
 	$(CARGO) build --locked --release --bin bookend
 
-bench: ## measure routing, selection and configuration
+bench: ## bookend beside nginx and HAProxy; BENCH='--help' shows what can be chosen
+	@scripts/setup bench
+	$(CARGO) build --locked --release --bin bookend
+	@benches/peers/run $(BENCH)
+
+bench-micro: ## measure routing, selection and configuration by themselves
 	@scripts/setup build
 	$(CARGO) bench --locked
 

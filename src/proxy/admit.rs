@@ -52,8 +52,12 @@ fn connection(session: &Session) -> Option<Arc<Connection>> {
 
 /// What is no path and not the `*` of `OPTIONS *` is read by every server in its own way.
 fn check_target(session: &Session) -> Result<(), Cause> {
-    let path = session.req_header().uri.path();
-    if path.starts_with('/') || path == "*" { Ok(()) } else { Err(Cause::TargetInvalid) }
+    let head = session.req_header();
+    let begins =
+        |with: &[u8]| head.raw_path().get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    // Pingora escapes what it cannot read: `GET  /x` is for `%20/x` then, and no server would see the same in it.
+    let is_read = begins(b"/") || head.raw_path() == b"*" || begins(b"http://") || begins(b"https://");
+    if is_read { Ok(()) } else { Err(Cause::TargetInvalid) }
 }
 
 /// HTTP/1.1 wants one host, no more and no less (RFC 9112, 3.2).

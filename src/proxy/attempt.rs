@@ -171,8 +171,9 @@ fn set_timeouts(peer: &mut HttpPeer, timeouts: &NodeTimeouts) {
     });
 }
 
-/// Keeps the attempt off the connections that wait in the pool: those of a group of its own last next to no time.
+/// Keeps the attempt off the connections that wait in the pool, and its own off the pool: nobody else will ask for this
+/// group.
 fn avoid_pooled_connections(peer: &mut HttpPeer) {
-    peer.group_key = 1;
+    peer.group_key = fastrand::u64(1..);
     peer.options.idle_timeout = Some(Duration::ZERO);
 }

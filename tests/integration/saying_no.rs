@@ -98,6 +98,7 @@ fn nonsense_of_a_client_is_400() {
         "GET / HTTP/1.1\r\nno colon\r\n\r\n",
         "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n",
         "GET /\r\n\r\n",
+        "GET  /x HTTP/1.1\r\nHost: site.test\r\n\r\n",
     ] {
         let mut client = Client::connect(bookend.address());
         client.send(nonsense);

@@ -118,11 +118,11 @@ impl Object<'_> {
     fn text(&mut self, key: &str, value: &[u8]) {
         self.key(key);
         self.line.push(b'"');
-        for chunk in value.utf8_chunks() {
-            push_json_escaped(self.line, chunk.valid());
-            if !chunk.invalid().is_empty() {
-                self.line.extend_from_slice("\u{fffd}".as_bytes());
-            }
+        // Nearly all text is plain, and plain text is cheap.
+        if value.iter().all(|&byte| is_plain(byte)) {
+            self.line.extend_from_slice(value);
+        } else {
+            push_json_escaped(self.line, value);
         }
         self.line.push(b'"');
     }
@@ -190,8 +190,8 @@ struct Millis(Duration);
 
 impl Display for Millis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let micros = self.0.as_micros();
-        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
+        let millis = self.0.as_secs().saturating_mul(1000).saturating_add(self.0.subsec_millis().into());
+        write!(f, "{millis}.{:03}", self.0.subsec_micros() % 1000)
     }
 }
 
@@ -218,8 +218,17 @@ fn push_common_time(line: &mut Vec<u8>, time: SystemTime) {
     push(line, &format_args!("{day}/{month}/{year}:{} +0000", part(11, 19)));
 }
 
-/// Writes `text` so that it can stand in a JSON string (RFC 8259, 7) and in a terminal.
-fn push_json_escaped(line: &mut Vec<u8>, text: &str) {
+/// Writes `bytes` so that they can stand in a JSON string (RFC 8259, 7) and in a terminal.
+fn push_json_escaped(line: &mut Vec<u8>, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        push_json_text(line, chunk.valid());
+        if !chunk.invalid().is_empty() {
+            line.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+fn push_json_text(line: &mut Vec<u8>, text: &str) {
     for piece in text.split_inclusive(is_special) {
         let mut plain = piece.chars();
         let special = plain.next_back().filter(|&last| is_special(last));
@@ -253,6 +262,7 @@ fn push_hex_escaped(line: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// Whether a byte stands for itself in every format.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }

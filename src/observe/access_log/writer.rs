@@ -110,6 +110,13 @@ impl Writer {
     }
 }
 
+impl Shared {
+    /// Whether there is something to do besides writing lines.
+    fn has_wish(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire) || self.next.lock().is_some()
+    }
+}
+
 /// What nobody waits for any more is still written, but not tried again.
 impl Drop for Writer {
     fn drop(&mut self) {
@@ -120,11 +127,15 @@ impl Drop for Writer {
 
 /// Writes until it is asked to end, or nobody can hand over a line any more.
 fn write_all(messages: &Receiver<Message>, mut output: Output) {
-    while let Ok(first) = messages.recv() {
-        thread::sleep(GATHERING);
+    loop {
+        // The call that woke us for a wish may have been taken along with the lines before it.
+        if !output.shared.has_wish() {
+            let Ok(first) = messages.recv() else { break };
+            output.take(first);
+            thread::sleep(GATHERING);
+        }
         let is_ending = output.shared.is_ending.load(Ordering::Acquire);
         let is_changing = output.shared.next.lock().is_some();
-        output.take(first);
         // All that was there by then, and no more than that: more may be coming all the time.
         for message in messages.try_iter().take(MOST_LINES) {
             output.take(message);

@@ -151,6 +151,23 @@ fn change_of_file_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn change_of_file_needs_no_further_line() {
+    let (mut old, end) = pipe().unwrap();
+    let writer = Writer::start(File::from(OwnedFd::from(end)), facts()).unwrap();
+    for number in 0..100 {
+        push(&writer, number..number + 1);
+        thread::sleep(Duration::from_micros(500 * (number as u64 % 60)));
+        let (reader, end) = pipe().unwrap();
+        writer.change_to(File::from(OwnedFd::from(end)));
+        let mut text = String::new();
+        // Ends when the writer has let go of it.
+        old.read_to_string(&mut text).unwrap();
+        assert_eq!(text, format!("{number}\n"));
+        old = reader;
+    }
+}
+
+#[test]
 fn full_disk_is_told_once_and_left_for_another_file() {
     let (file, facts) = (TempFile::new("full"), facts());
     let writer = Writer::start(full_disk(), Arc::clone(&facts)).unwrap();

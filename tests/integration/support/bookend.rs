@@ -90,6 +90,11 @@ impl Bookend {
         self.directory.path().join("state/admin.sock")
     }
 
+    /// Its configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.path().join("bookend.yaml")
+    }
+
     /// Ends it at once, as nothing but `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -150,11 +155,6 @@ impl Bookend {
 
     pub(crate) fn remove_configuration(&self) {
         fs::remove_file(self.configuration()).unwrap();
-    }
-
-    /// The file that it is configured by.
-    pub(crate) fn configuration(&self) -> PathBuf {
-        self.directory.path().join("bookend.yaml")
     }
 
     fn outcomes(&self) -> (usize, usize) {

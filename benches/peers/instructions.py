@@ -1,0 +1,51 @@
+"""Instructions of a proxy's worker per request, counted by callgrind: repeatable where times are not."""
+
+import re
+import subprocess
+import time
+
+from load import Crowd
+from proxies import BenchError, running
+
+WARM, SHORT, LONG = 1000, 1000, 4000
+
+
+def per_request(program, ports, place, files, core, connections):
+    """The slope between a short and a long run, by which beginnings and ends cancel out.
+
+    Only the thread that does most of the work is counted: the others follow the clock, not the requests. What callgrind
+    wrote stays in `files`; the third dump is the long run.
+    """
+    for old in files.glob("callgrind.*"):
+        old.unlink()
+    valgrind = ("valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes")
+    valgrind += (f"--callgrind-out-file={files}/callgrind.%p",)
+    with running(program.alone(), ports, ports.front, place, core, valgrind) as process:
+        crowd = Crowd(ports.front, connections)
+        try:
+            for count in (WARM, SHORT, LONG):
+                crowd.ask(count)
+                time.sleep(0.5)  # for what is done after the last answer
+                dump(process.pid)
+        finally:
+            crowd.close()
+    short, long = totals(files, 2), totals(files, 3)
+    if not long:
+        raise BenchError(f"callgrind wrote nothing about {program.name}")
+    return max(count - short.get(thread, 0) for thread, count in long.items()) / (LONG - SHORT)
+
+
+def dump(pid):
+    """Has the process write what it counted since the last dump."""
+    said = subprocess.run(["vgdb", f"--pid={pid}", "dump"], capture_output=True, text=True, timeout=60)
+    if said.returncode:
+        raise BenchError(f"vgdb could not reach process {pid}: {said.stderr.strip()}")
+
+
+def totals(files, number):
+    """Instructions of each thread in the dump of that number."""
+    found = {}
+    for file in files.glob(f"callgrind.*.{number}-*"):
+        total = re.search(r"^(?:totals|summary): (\d+)", file.read_text(), re.M)
+        found[file.name.replace(f".{number}-", "-")] = int(total.group(1)) if total else 0
+    return found
