@@ -91,10 +91,20 @@ impl Attempts {
         self.history.iter().any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
     }
 
+    fn has_answered(&self, member: &Arc<Member>) -> bool {
+        let answered = |attempt: &Attempt| matches!(attempt.reach, Some(Reach::Answered(_)));
+        self.history.iter().any(|attempt| attempt.is_at(member) && answered(attempt))
+    }
+
     /// Picks the best node for the next attempt and remembers it as tried.
     fn next(&mut self, pool: &Pool) -> Option<Arc<Member>> {
-        let untried = if self.returns == 0 { pool.select(|member| !self.has_tried(member)) } else { None };
-        let member = untried.or_else(|| pool.select(|member| !self.has_refused(member)))?;
+        let first_choice = if self.returns == 0 {
+            pool.select(|member| !self.has_tried(member))
+        } else {
+            // An answer that was set aside is worth asking for again.
+            pool.select(|member| self.has_answered(member))
+        };
+        let member = first_choice.or_else(|| pool.select(|member| !self.has_refused(member)))?;
         let slot = Some(member.node.enter());
         self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot });
         Some(member)

@@ -252,6 +252,17 @@ fn node_that_answered_is_asked_again_if_the_repeat_breaks() {
 }
 
 #[test]
+fn answer_stays_the_nodes_own_if_the_other_node_always_breaks() {
+    let answering = Origin::start(says_500);
+    let breaking = Origin::start(reset);
+    let bookend = Bookend::start(&Site::of(&[&answering, &breaking]));
+    for _ in 0..10 {
+        let answer = fetch(bookend.address(), "/");
+        assert_eq!((answer.status, answer.text()), (500, "broken"));
+    }
+}
+
+#[test]
 fn status_of_the_first_answer_stays_if_everything_breaks_after_it() {
     assert_eq!(run(&[says_500, reset], 2, "", &GET), outcome(500, "", 3));
     assert_eq!(run(&[says_503, reset], 2, "retry: { attempts: 2 }", &PUT), outcome(503, "", 2));
