@@ -17,6 +17,7 @@ use super::desk::{Desk, Phase, Wanted};
 use super::problem::Problem;
 use super::report;
 use crate::observe::Observer;
+use crate::reload::in_full;
 
 /// Bytes of a request's body.
 const LARGEST_BODY: u64 = 64 * 1024;
@@ -43,6 +44,7 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<Rules>) -> Router {
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/reload", post(reload))
+        .route("/reopen", post(reopen))
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method)
         .with_state(desk)
@@ -113,19 +115,33 @@ async fn status(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 async fn reload(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    match ask(&desk, Wanted::Reload).await? {
+        Ok(generation) => Ok(Json(serde_json::json!({ "generation": generation })).into_response()),
+        Err(why) => Err(Problem::refused(&why)),
+    }
+}
+
+async fn reopen(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    match ask(&desk, Wanted::Reopen).await? {
+        Ok(file) => Ok(Json(serde_json::json!({ "file": file })).into_response()),
+        Err(why) => Err(Problem::new(StatusCode::CONFLICT, in_full(&why))),
+    }
+}
+
+/// Asks for a change and waits for what comes of it.
+async fn ask<T>(desk: &Desk, change: impl FnOnce(oneshot::Sender<T>) -> Wanted) -> Result<T, Problem> {
     let (answer, outcome) = oneshot::channel();
-    desk.wanted.try_send(Wanted::Reload(answer)).map_err(|why| match why {
+    desk.wanted.try_send(change(answer)).map_err(|why| match why {
         TrySendError::Full(_) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many changes wait for their turn")
         }
         TrySendError::Closed(_) => stopping(),
     })?;
     match tokio::time::timeout(LONGEST_CHANGE, outcome).await {
-        Ok(Ok(Ok(generation))) => Ok(Json(serde_json::json!({ "generation": generation })).into_response()),
-        Ok(Ok(Err(why))) => Err(Problem::refused(&why)),
+        Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(_)) => Err(stopping()),
         Err(_) => {
-            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "it takes long; /status will say how it ended"))
+            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "it takes long; the log will say how it ended"))
         }
     }
 }
@@ -135,7 +151,7 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is /healthz, /readyz, /metrics, /status and /reload")
+    Problem::new(StatusCode::NOT_FOUND, "there is /healthz, /readyz, /metrics, /status, /reload and /reopen")
 }
 
 async fn wrong_method(method: Method) -> Problem {

@@ -1,5 +1,6 @@
 //! What the operator's side knows, and whom it asks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use super::recent::Recent;
 use crate::clock;
 use crate::generation::Current;
 use crate::listen::Limits;
-use crate::observe::Observer;
+use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError};
 
 /// Changes that may wait for their turn.
@@ -32,6 +33,8 @@ pub enum Phase {
 pub enum Wanted {
     /// To load the configuration again: the number of the generation that is in force then.
     Reload(oneshot::Sender<Result<u64, Arc<LoadError>>>),
+    /// To open the file of the access log anew: the file, if there is one.
+    Reopen(oneshot::Sender<Result<Option<PathBuf>, OpenError>>),
 }
 
 /// What the operator's side knows, and whom it asks.

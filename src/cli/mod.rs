@@ -2,6 +2,7 @@
 
 mod client;
 mod reload;
+mod reopen;
 mod status;
 mod table;
 
@@ -38,6 +39,8 @@ enum Command {
     Status(status::Wanted),
     /// Let a running bookend read its configuration again, and wait for the outcome
     Reload(Target),
+    /// Let a running bookend open its access log anew, after the file has been moved away
+    Reopen(Target),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(file) => check(&file),
         Command::Status(wanted) => return told(status::run(&wanted)),
         Command::Reload(target) => return told(reload::run(&target)),
+        Command::Reopen(target) => return told(reopen::run(&target)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -146,7 +146,10 @@ async fn follow(
     loop {
         let wish = tokio::select! {
             wish = signals.next() => wish,
-            Some(Wanted::Reload(answer)) = wanted.recv() => Wish::Reload(Some(answer)),
+            Some(wanted) = wanted.recv() => match wanted {
+                Wanted::Reload(answer) => Wish::Reload(Some(answer)),
+                Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
+            },
         };
         // A file system or a resolver that hangs must not make the process deaf.
         match wish {
@@ -158,8 +161,10 @@ async fn follow(
                 }
                 stop = signals.stop() => return stop,
             },
-            Wish::Reopen => tokio::select! {
-                () = reopen(observer) => {}
+            Wish::Reopen(answer) => tokio::select! {
+                outcome = reopen(observer) => {
+                    let _ = answer.map(|answer| answer.send(outcome));
+                }
                 stop = signals.stop() => return stop,
             },
         }
@@ -178,14 +183,16 @@ async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, set
 }
 
 /// Opens the access log anew, for whoever has moved its file away.
-async fn reopen(observer: &Arc<Observer>) {
+async fn reopen(observer: &Arc<Observer>) -> Result<Option<PathBuf>, OpenError> {
     let ours = Arc::clone(observer);
     let reopening = tokio::task::spawn_blocking(move || ours.access_log().reopen()).await;
-    match reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why)))) {
+    let outcome = reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why))));
+    match &outcome {
         Ok(Some(file)) => observer.access_log_reopened(&file.display()),
         Ok(None) => {}
-        Err(why) => observer.access_log_not_reopened(&why),
+        Err(why) => observer.access_log_not_reopened(why),
     }
+    outcome
 }
 
 async fn write_last_lines(observer: &Arc<Observer>) {
@@ -198,7 +205,8 @@ async fn write_last_lines(observer: &Arc<Observer>) {
 enum Wish {
     /// With where the outcome goes that somebody waits for.
     Reload(Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
-    Reopen,
+    /// The same.
+    Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
     Stop(&'static str),
 }
 
@@ -225,7 +233,7 @@ impl Signals {
     async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.hangup.recv() => Wish::Reload(None),
-            _ = self.user1.recv() => Wish::Reopen,
+            _ = self.user1.recv() => Wish::Reopen(None),
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
         }

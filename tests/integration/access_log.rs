@@ -214,6 +214,23 @@ fn lines_after_a_rotation_are_in_the_new_file() {
 }
 
 #[test]
+fn reopen_waits_for_the_outcome_and_tells_it() {
+    let (logs, node) = (Logs::new(), Origin::answering("a"));
+    fs::create_dir(logs.path("in")).unwrap();
+    let bookend = Bookend::start(&Site::of(&[&node]).with_top(&logs.key("in/access", "json")));
+    fs::rename(logs.path("in/access"), logs.path("old")).unwrap();
+    let done = bookend.command("reopen");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("in/access"), "{done:?}");
+    assert!(logs.path("in/access").exists());
+
+    fs::rename(logs.path("in"), logs.path("moved")).unwrap();
+    let failed = bookend.command("reopen");
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("in/access"), "{failed:?}");
+}
+
+#[test]
 fn rotation_that_fails_keeps_the_old_file_and_says_so() {
     let (logs, node) = (Logs::new(), Origin::answering("a"));
     fs::create_dir(logs.path("in")).unwrap();
