@@ -9,6 +9,6 @@ mod pool;
 mod registry;
 mod selection;
 
-pub use pool::{Addresses, Pool};
+pub use pool::{Addresses, Pool, address};
 pub use registry::Registry;
 pub use selection::RoundRobin;

@@ -138,10 +138,7 @@ impl Pool {
 
     /// The backend of a node at a place; `None` for the path of a Unix socket that no socket can have.
     fn backend(&self, node: &config::Node, place: Place) -> Option<Backend> {
-        let addr = match &place {
-            Place::Tcp(address) => AnyAddr::Inet(*address),
-            Place::Unix(path) => AnyAddr::Unix(UnixAddr::from_pathname(path).ok()?),
-        };
+        let addr = address(&place)?;
         let member = Member {
             name: node.name.clone(),
             weight: node.weight,
@@ -151,6 +148,14 @@ impl Pool {
         let mut ext = Extensions::new();
         ext.insert(Arc::new(member));
         Some(Backend { addr, weight: usize::from(node.weight.get()), ext })
+    }
+}
+
+/// A place as Pingora knows it; `None` for the path of a Unix socket that no socket can have.
+pub fn address(place: &Place) -> Option<AnyAddr> {
+    match place {
+        Place::Tcp(address) => Some(AnyAddr::Inet(*address)),
+        Place::Unix(path) => UnixAddr::from_pathname(path).ok().map(AnyAddr::Unix),
     }
 }
 

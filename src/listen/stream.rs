@@ -165,8 +165,9 @@ impl AsyncRead for ClientStream {
         if let Poll::Ready(Err(why)) = this.poll_unwritten(cx) {
             return Poll::Ready(Err(why));
         }
-        let limit = this.connection.listener().limits.head;
-        if this.connection.waiting() == Waiting::Head && this.connection.head_bytes() > limit {
+        if this.connection.waiting() == Waiting::Head
+            && this.connection.head_bytes() > this.connection.listener().limits.head
+        {
             this.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             let _ = this.poll_unwritten(cx);
             return Poll::Ready(Err(io::Error::other("the head of the request is too large")));

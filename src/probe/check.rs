@@ -1,17 +1,15 @@
 //! Checking a pool's nodes with Pingora's health checks.
 
 use std::collections::HashMap;
-use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::ErrorType;
-use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
 use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
 use pingora_load_balancing::{Backend, Extensions};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::balance::Pool;
+use crate::balance::{Pool, address};
 use crate::clock;
 use crate::config::{self, CheckKind};
 use crate::model::StatusSet;
@@ -73,10 +71,7 @@ impl Watcher {
             return None;
         };
         let place = member.node.place();
-        let addr = match place {
-            Place::Tcp(address) => AnyAddr::Inet(*address),
-            Place::Unix(path) => AnyAddr::Unix(UnixAddr::from_pathname(path).ok()?),
-        };
+        let addr = address(place)?;
         Some(Self {
             pool: Arc::clone(pool),
             member: Arc::clone(member),

@@ -95,7 +95,11 @@ fn check_body(session: &Session, context: &mut Context) -> Result<(), Cause> {
     let of_listener = context.connection.as_ref().and_then(|connection| connection.listener().limits.body);
     context.body.limit = context.route().and_then(|route| route.max_body).or(of_listener);
     let Some(limit) = context.body.limit else { return Ok(()) };
-    let length = session.req_header().headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
-    if length.is_some_and(|length| length > limit) { Err(Cause::BodyTooLarge) } else { Ok(()) }
+    if body_length(session).is_some_and(|length| length > limit) { Err(Cause::BodyTooLarge) } else { Ok(()) }
+}
+
+/// How long the body of the request is, if it says so.
+pub(super) fn body_length(session: &Session) -> Option<u64> {
+    let length = session.req_header().headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.trim().parse().ok()
 }

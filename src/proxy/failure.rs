@@ -8,6 +8,7 @@ use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 
+use super::admit::body_length;
 use super::context::Context;
 use crate::clock;
 use crate::listen::Late;
@@ -270,9 +271,8 @@ fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
 /// Whether the last byte of the request was written. What was given to Pingora may still have waited for its turn, which
 /// shows where the length of the body is known.
 fn is_all_sent(session: &Session, context: &Context) -> bool {
-    let length = session.req_header().headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<usize>().ok());
-    let is_short = session.upstream_body_bytes_sent().zip(length).is_some_and(|(sent, length)| sent < length);
+    let sent = session.upstream_body_bytes_sent().map(|sent| sent as u64);
+    let is_short = sent.zip(body_length(session)).is_some_and(|(sent, length)| sent < length);
     context.body.sent_at.is_some() && !is_short
 }
 
