@@ -8,15 +8,16 @@ use std::sync::Arc;
 use bookend::balance::{Pool, Registry};
 use bookend::config;
 use bookend::model::{Tier, Weight};
-use bookend::upstream::{Lineup, Member, Node, Offers, Place};
+use bookend::upstream::{Asker, Lineup, Member, Node, Offers, Place, Pulse};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const COUNTS: [u16; 4] = [2, 10, 100, 1000];
 
 fn lineup(count: u16) -> Lineup {
+    let pulse = Arc::new(Pulse::default());
     Lineup::new((0..count).map(|number| {
         let place = Place::Tcp(([10, 0, 0, 1], 1 + number).into());
-        let node = Arc::new(Node::new(place));
+        let node = Arc::new(Node::new(place, &pulse));
         Arc::new(Member { name: number.to_string(), weight: Weight::ONE, tier: Tier(0), node })
     }))
 }
@@ -40,11 +41,11 @@ fn selection(criterion: &mut Criterion) {
     for count in COUNTS {
         let lineup = lineup(count);
         group.bench_function(BenchmarkId::new("order", count), |bencher| {
-            bencher.iter(|| lineup.offer(&mut Offers::default(), black_box(1)));
+            bencher.iter(|| lineup.offer(&mut Offers::default(), Asker::Repeatable, black_box(1)));
         });
         let pool = pool(count);
         group.bench_function(BenchmarkId::new("balancer", count), |bencher| {
-            bencher.iter(|| pool.select(|member| black_box(member).weight == Weight::ONE));
+            bencher.iter(|| pool.select(Asker::Repeatable, |member| black_box(member).weight == Weight::ONE));
         });
     }
     group.finish();

@@ -25,7 +25,8 @@
 //! 2. [`proxy`] admits the request: a name for it, a route ([`routing`]), a body that is not too large.
 //! 3. It picks a node: [`upstream`] has the order of resort, [`balance`] carries it to Pingora's balancer.
 //! 4. It prepares what the node gets to see ([`headers`]) and sends it.
-//! 5. If the attempt fails, [`retry`] decides: another node, the same once more, or the end.
+//! 5. If the attempt fails, [`retry`] decides: another node, the same once more, or the end. What attempts say of their
+//!    nodes, [`upstream`]'s jury hears, and takes out those that fail.
 //! 6. What a node answers goes to the client as it comes. If none did, [`answer`] says so in our own name.
 //!
 //! A request keeps the [`generation`] it began with; [`reload`] swaps the one that the next request begins with.

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config;
 use crate::observe::{Latency, NodeNow, NodeTally, Now, Tally};
 use crate::reload::in_full;
-use crate::upstream::{Availability, Member};
+use crate::upstream::{Availability, Member, Stay};
 
 /// The clock counts in milliseconds, people in seconds.
 const MILLIS_PER_SECOND: u64 = 1_000;
@@ -146,8 +146,22 @@ impl Sources<'_> {
             let why = format!("{} of {} addresses: {failure}", failed.len(), members.len());
             return (NodeState::PartlyDown, Some(why));
         }
-        if members.iter().any(|member| is(Availability::Resting)(&member)) {
+        let any = |wanted| members.iter().any(|member| is(wanted)(&member));
+        if any(Availability::Ejected) {
+            let why = members.iter().find_map(|member| match member.node.stay() {
+                Stay::Out { why, .. } => Some(why.to_string()),
+                Stay::In | Stay::Returning { .. } => None,
+            });
+            return (NodeState::Ejected, why);
+        }
+        if any(Availability::Resting) {
             return (NodeState::Resting, Some("it asked for a pause (Retry-After)".to_owned()));
+        }
+        if any(Availability::Suspect) {
+            return (NodeState::Suspect, Some("silent while others answer".to_owned()));
+        }
+        if members.iter().any(|member| member.node.is_returning()) {
+            return (NodeState::Returning, Some("its share grows".to_owned()));
         }
         (NodeState::Up, None)
     }
@@ -175,7 +189,11 @@ fn complaints(status: &Status, phase: Phase) -> Vec<String> {
             complaints.push(format!("pool {} has no node that can serve", pool.name));
         }
         for node in &pool.nodes {
-            if matches!(node.state, NodeState::Down | NodeState::PartlyDown | NodeState::Unresolved) {
+            let is_out = matches!(
+                node.state,
+                NodeState::Ejected | NodeState::Down | NodeState::PartlyDown | NodeState::Unresolved
+            );
+            if is_out {
                 let why = node.why.as_deref().unwrap_or_default();
                 complaints.push(format!("{}/{} is {}: {why}", pool.name, node.name, node.state.as_str()));
             }

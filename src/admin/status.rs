@@ -120,8 +120,14 @@ pub struct Node {
 pub enum NodeState {
     /// Nothing speaks against it.
     Up,
+    /// It gets a growing part of its share, after it was out.
+    Returning,
+    /// It is silent while others answer.
+    Suspect,
     /// It asked to be left alone for a while.
     Resting,
+    /// It was taken out for what its traffic said.
+    Ejected,
     /// Some of the addresses of its name are down.
     PartlyDown,
     /// Its checks fail.
@@ -153,7 +159,10 @@ impl NodeState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Returning => "returning",
+            Self::Suspect => "suspect",
             Self::Resting => "resting",
+            Self::Ejected => "ejected",
             Self::PartlyDown => "partly down",
             Self::Down => "down",
             Self::Unresolved => "no address",
@@ -163,8 +172,8 @@ impl NodeState {
     /// Whether the node can be given requests.
     pub fn is_serving(self) -> bool {
         match self {
-            Self::Up | Self::Resting | Self::PartlyDown => true,
-            Self::Down | Self::Unresolved => false,
+            Self::Up | Self::Returning | Self::Suspect | Self::Resting | Self::PartlyDown => true,
+            Self::Ejected | Self::Down | Self::Unresolved => false,
         }
     }
 }

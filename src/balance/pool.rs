@@ -13,10 +13,11 @@ use tokio::sync::watch;
 
 use super::discovery::Told;
 use super::registry::Registry;
-use super::selection::{RoundRobin, member};
+use super::selection::{RoundRobin, key, member};
 use crate::config;
 use crate::model::{Name, NodeAddress};
-use crate::upstream::{Member, Place};
+use crate::retry::{AtFault, Budget};
+use crate::upstream::{Asker, Jury, Member, Place};
 
 /// The addresses that names among the nodes were last resolved to, by name and port.
 pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
@@ -28,6 +29,9 @@ pub struct Pool {
     balancer: LoadBalancer<RoundRobin>,
     told: Told,
     registry: Arc<Registry>,
+    jury: Jury,
+    budget: Budget,
+    at_fault: AtFault,
     addresses: Mutex<Addresses>,
     members: ArcSwap<Vec<Arc<Member>>>,
     changed: watch::Sender<()>,
@@ -44,6 +48,9 @@ impl Pool {
         let told = Told::default();
         let balancer = LoadBalancer::from_backends(Backends::new(Box::new(told.clone())));
         let pool = Self {
+            jury: Jury::new(settings.ejection.clone(), settings.slow_start),
+            budget: Budget::new(settings.retry_budget),
+            at_fault: AtFault::default(),
             name,
             settings,
             balancer,
@@ -70,6 +77,21 @@ impl Pool {
     /// Its members as they are now; names that have several addresses are several members.
     pub fn members(&self) -> Arc<Vec<Arc<Member>>> {
         self.members.load_full()
+    }
+
+    /// Who decides which of them is taken out for what its traffic says.
+    pub fn jury(&self) -> &Jury {
+        &self.jury
+    }
+
+    /// What its retries may cost.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The requests that fail on every node.
+    pub fn at_fault(&self) -> &AtFault {
+        &self.at_fault
     }
 
     /// Tells when the members change.
@@ -100,10 +122,10 @@ impl Pool {
         Ok(true)
     }
 
-    /// Picks the best member that `accept` takes; a member is offered once at the most.
-    pub fn select(&self, accept: impl Fn(&Arc<Member>) -> bool) -> Option<Arc<Member>> {
+    /// Picks the best member for `asker` that `accept` takes; a member is offered once at the most.
+    pub fn select(&self, asker: Asker, accept: impl Fn(&Arc<Member>) -> bool) -> Option<Arc<Member>> {
         let accept = |backend: &Backend, _: bool| member(backend).is_some_and(&accept);
-        let backend = self.balancer.select_with(b"", usize::MAX, accept)?;
+        let backend = self.balancer.select_with(key(asker), usize::MAX, accept)?;
         member(&backend).cloned()
     }
 

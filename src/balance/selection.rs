@@ -10,7 +10,7 @@ use pingora_load_balancing::Backend;
 use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 
 use crate::clock;
-use crate::upstream::{Lineup, Member, Offers};
+use crate::upstream::{Asker, Lineup, Member, Offers};
 
 /// Nodes in turn, smoothly by weight, in the order of resort.
 pub struct RoundRobin {
@@ -23,7 +23,19 @@ pub struct RoundRobin {
 pub struct Turns {
     selector: Arc<RoundRobin>,
     offers: Offers,
+    asker: Asker,
     now: u64,
+}
+
+/// What a request that can be repeated at another node gives for a key, which round robin has no other use for.
+const REPEATABLE: &[u8] = b"repeatable";
+
+/// The key of a request for the balancer.
+pub(super) fn key(asker: Asker) -> &'static [u8] {
+    match asker {
+        Asker::Repeatable => REPEATABLE,
+        Asker::Unrepeatable => b"",
+    }
 }
 
 /// The member whose backend this is.
@@ -43,14 +55,15 @@ impl BackendSelection for RoundRobin {
         Self { lineup: Lineup::new(members), backends: backends.into_boxed_slice() }
     }
 
-    fn iter(self: &Arc<Self>, _key: &[u8]) -> Self::Iter {
-        Turns { selector: Arc::clone(self), offers: Offers::default(), now: clock::millis() }
+    fn iter(self: &Arc<Self>, key: &[u8]) -> Self::Iter {
+        let asker = if key == REPEATABLE { Asker::Repeatable } else { Asker::Unrepeatable };
+        Turns { selector: Arc::clone(self), offers: Offers::default(), asker, now: clock::millis() }
     }
 }
 
 impl BackendIter for Turns {
     fn next(&mut self) -> Option<&Backend> {
-        let number = self.selector.lineup.offer(&mut self.offers, self.now)?;
+        let number = self.selector.lineup.offer(&mut self.offers, self.asker, self.now)?;
         self.selector.backends.get(number)
     }
 }

@@ -169,8 +169,10 @@ fn row(node: &Node) -> Vec<Cell> {
 fn state(node: &Node) -> Cell {
     let colour = match node.state {
         NodeState::Up => Colour::Green,
-        NodeState::Resting | NodeState::PartlyDown => Colour::Yellow,
-        NodeState::Down | NodeState::Unresolved => Colour::Red,
+        NodeState::Returning | NodeState::Suspect | NodeState::Resting | NodeState::PartlyDown => {
+            Colour::Yellow
+        }
+        NodeState::Ejected | NodeState::Down | NodeState::Unresolved => Colour::Red,
     };
     let mut text = node.state.as_str().to_owned();
     if let Some(seconds) = node.state_seconds {

@@ -26,9 +26,18 @@ pub(super) const HEAD: RangeInclusive<u64> = 1024..=1024 * 1024 - 1;
 pub(super) const BODY: RangeInclusive<u64> = 1..=1 << 40;
 /// Attempts at one request.
 pub(super) const ATTEMPTS: RangeInclusive<u32> = 1..=100;
+/// Retries for each hundred requests.
+pub(super) const PERCENT: RangeInclusive<u32> = 0..=1000;
 /// Checks in a row that agree.
 pub(super) const CHECKS_IN_A_ROW: RangeInclusive<u32> = 1..=100;
 /// What [`Weight`](crate::model::Weight) can hold.
 pub(super) const WEIGHT: RangeInclusive<u16> = 1..=u16::MAX;
 /// What [`Tier`](crate::model::Tier) can hold.
 pub(super) const TIER: RangeInclusive<u8> = 0..=u8::MAX;
+/// Failed attempts in a row that take a node out.
+pub(super) const FAILURES_IN_A_ROW: RangeInclusive<u32> = 1..=1000;
+/// How long a node is out, which a node that has come back pays for as well.
+pub(super) const EJECTION: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(10 * 60);
+/// How long a node takes to get all of its share again.
+pub(super) const SLOW_START: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 60);

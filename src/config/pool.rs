@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::read::{Fault, Fields, Value, fault};
-use super::{HealthCheck, Node, bounds, check, node};
+use super::{Ejection, HealthCheck, Node, bounds, check, ejection, node};
 use crate::model::{Name, StatusSet};
 
 /// A set of nodes that can each serve the same requests.
@@ -16,8 +16,14 @@ pub struct Pool {
     pub balance: Balance,
     /// How nodes are checked; `None` is not at all.
     pub health_check: Option<HealthCheck>,
+    /// When a node is taken out for what its traffic says; `None` is never.
+    pub ejection: Option<Ejection>,
+    /// How long a node that comes back takes to get all of its share, at most as long as it was out.
+    pub slow_start: Duration,
     /// What is done about a failed attempt.
     pub retry: Retry,
+    /// Retries of what may have reached a node, for each hundred requests, beside ten a second.
+    pub retry_budget: u32,
     /// How long a node may take.
     pub timeouts: NodeTimeouts,
     /// How often the names among the nodes' addresses are looked up again.
@@ -79,6 +85,12 @@ impl Default for NodeTimeouts {
 /// How often names are looked up unless told.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Retries for each hundred requests unless told.
+const RETRY_BUDGET: u32 = 20;
+
+/// How long a node takes to get all of its share unless told.
+const SLOW_START: Duration = Duration::from_secs(2);
+
 /// The pools that could be read, and the names of all.
 pub(super) struct Pools {
     pub(super) good: BTreeMap<Name, Pool>,
@@ -115,14 +127,20 @@ fn read(fields: &Fields<'_>) -> Option<Pool> {
     let balance =
         fields.read("balance", |v| v.one_of("a way to balance", &[("round_robin", Balance::RoundRobin)]));
     let health_check = fields.read("health_check", check::read);
+    let ejection = fields.read("ejection", ejection::read);
+    let slow_start = fields.read("slow_start", |v| v.duration(bounds::SLOW_START));
     let retry = fields.read("retry", |v| read_retry(v, &Retry::default()));
+    let retry_budget = fields.read("retry_budget", |v| v.whole(bounds::PERCENT));
     let timeouts = fields.read("timeouts", |v| read_timeouts(v, &NodeTimeouts::default()));
     let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
     Some(Pool {
         nodes: nodes?,
         balance: balance.unwrap_or_default(),
         health_check: health_check.unwrap_or_else(|| Some(HealthCheck::default())),
+        ejection: ejection.unwrap_or_else(|| Some(Ejection::default())),
+        slow_start: slow_start.unwrap_or(SLOW_START),
         retry: retry.unwrap_or_default(),
+        retry_budget: retry_budget.unwrap_or(RETRY_BUDGET),
         timeouts: timeouts.unwrap_or_default(),
         resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
     })

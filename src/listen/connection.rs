@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::clock;
 use crate::config;
+use crate::upstream::{PATIENCE, Vigil};
 
 /// What a connection waits for, and so whose time is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,23 @@ pub enum Late {
     Client = 1,
     /// The node did not begin or go on with its answer.
     Node = 2,
+    /// The node is given up before its time is over: all that is known of it says that nothing will come.
+    GivenUp = 3,
 }
+
+/// What looking after a wait found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// There is still hope.
+    GoesOn,
+    /// The node will not answer.
+    GivenUp,
+    /// Whoever is waited for has had its time.
+    TimeIsUp,
+}
+
+/// How often a node that is waited for is looked after, in milliseconds.
+const LOOK_AGAIN: u64 = 50;
 
 /// A client's connection.
 ///
@@ -57,6 +75,9 @@ pub struct Connection {
     head_bytes: AtomicU64,
     /// Whose time ran out; the phases above see an error on this stream and ask here.
     late: AtomicU8,
+    /// Who looks after the node while its answer is waited for, and when they look next, in milliseconds of the clock.
+    vigil: Mutex<Option<Vigil>>,
+    look_at: AtomicU64,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
 }
@@ -78,6 +99,8 @@ impl Connection {
             limit: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
+            vigil: Mutex::new(None),
+            look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
@@ -134,6 +157,21 @@ impl Connection {
         self.begin(Waiting::Node, limit);
     }
 
+    /// The request is complete, and `vigil` looks after the node that has `limit` to answer.
+    pub fn await_head(&self, limit: Duration, vigil: Vigil) {
+        self.begin(Waiting::Node, limit);
+        *self.vigil.lock() = Some(vigil);
+        self.look_at.store(clock::millis().saturating_add(PATIENCE), Ordering::Relaxed);
+    }
+
+    /// The head is there, or the attempt is over: nobody needs to look after the node any more.
+    pub fn end_vigil(&self) {
+        if self.look_at.load(Ordering::Relaxed) != u64::MAX {
+            self.look_at.store(u64::MAX, Ordering::Relaxed);
+            *self.vigil.lock() = None;
+        }
+    }
+
     /// Nobody's time is running any more.
     pub fn await_nothing(&self) {
         self.begin(Waiting::Nothing, Duration::MAX);
@@ -151,7 +189,8 @@ impl Connection {
         match self.late.swap(0, Ordering::Relaxed) {
             0 => None,
             1 => Some(Late::Client),
-            _ => Some(Late::Node),
+            2 => Some(Late::Node),
+            _ => Some(Late::GivenUp),
         }
     }
 
@@ -191,15 +230,38 @@ impl Connection {
 
     /// Something moved: whoever is waited for has all of its time again.
     pub fn progressed(&self) {
-        self.since.store(clock::millis(), Ordering::Relaxed);
+        self.progressed_at(clock::millis());
+    }
+
+    /// Something moved at `now`, in milliseconds of the clock.
+    pub fn progressed_at(&self, now: u64) {
+        self.since.store(now, Ordering::Relaxed);
     }
 
     pub(super) fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
     }
 
-    /// When the wait ends, in milliseconds of the clock.
+    /// When there is something to do: the wait ends, or the node is looked after; in milliseconds of the clock.
     pub(super) fn deadline(&self) -> u64 {
+        self.end().min(self.look_at.load(Ordering::Relaxed))
+    }
+
+    /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
+    pub(super) fn look(&self, now: u64) -> Look {
+        if now >= self.end() {
+            return Look::TimeIsUp;
+        }
+        let mut vigil = self.vigil.lock();
+        if vigil.as_mut().is_some_and(Vigil::look) {
+            return Look::GivenUp;
+        }
+        let next = if vigil.is_some() { now.saturating_add(LOOK_AGAIN) } else { u64::MAX };
+        self.look_at.store(next, Ordering::Relaxed);
+        Look::GoesOn
+    }
+
+    fn end(&self) -> u64 {
         self.since.load(Ordering::Relaxed).saturating_add(self.limit.load(Ordering::Relaxed))
     }
 
@@ -208,6 +270,7 @@ impl Connection {
     }
 
     fn begin(&self, waiting: Waiting, limit: Duration) {
+        self.end_vigil();
         self.progressed();
         self.limit.store(clock::to_millis(limit), Ordering::Relaxed);
         self.waiting.store(waiting as u8, Ordering::Relaxed);

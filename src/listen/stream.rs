@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::alarm::Alarm;
-use super::connection::{Connection, Late, Waiting};
+use super::connection::{Connection, Late, Look, Waiting};
 use super::limits::Seat;
 use super::{linger, refusal};
 use crate::clock;
@@ -103,11 +103,27 @@ impl ClientStream {
                 self.connection.is_late(Late::Client);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the body of the request took too long"))
             }
-            Waiting::Node | Waiting::Continue => {
-                self.connection.is_late(Late::Node);
-                // The next attempt, or the answer that says so, gets time of its own.
-                self.connection.progressed();
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the node took too long"))
+            Waiting::Node | Waiting::Continue => Err(self.give_up(Late::Node)),
+        }
+    }
+
+    /// Ends the wait for a node.
+    fn give_up(&mut self, why: Late) -> io::Error {
+        self.connection.is_late(why);
+        self.connection.end_vigil();
+        // The next attempt, or the answer that says so, gets time of its own.
+        self.connection.progressed();
+        io::Error::new(io::ErrorKind::TimedOut, "the node took too long")
+    }
+
+    /// Ready when whoever is waited for has had its time, or will not use it.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.alarm.poll(cx, self.connection.deadline()));
+            match self.connection.look(clock::millis()) {
+                Look::GoesOn => {}
+                Look::GivenUp => return Poll::Ready(Err(self.give_up(Late::GivenUp))),
+                Look::TimeIsUp => return Poll::Ready(self.expire()),
             }
         }
     }
@@ -175,8 +191,7 @@ impl AsyncRead for ClientStream {
         if let Poll::Ready(read) = this.poll_tcp(cx, buf) {
             return Poll::Ready(read);
         }
-        ready!(this.alarm.poll(cx, this.connection.deadline()));
-        let expired = this.expire();
+        let expired = ready!(this.poll_wait(cx));
         let _ = this.poll_unwritten(cx);
         Poll::Ready(expired)
     }

@@ -7,6 +7,7 @@ mod name;
 mod path;
 mod status;
 mod weight;
+mod window;
 
 pub use address::{AddressError, NodeAddress};
 pub use dns::DnsNameError;
@@ -15,6 +16,7 @@ pub use name::{Name, NameError};
 pub use path::{PathPrefix, PathPrefixError};
 pub use status::{StatusSet, StatusSetError};
 pub use weight::{Tier, Weight, WeightError};
+pub use window::Window;
 
 /// An error that knows how the text it is about can be mended.
 pub trait Advice: std::error::Error {

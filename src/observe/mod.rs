@@ -145,6 +145,10 @@ impl Observer {
         let to = match transition {
             Transition::Up => "up",
             Transition::Down => "down",
+            Transition::Suspect => "suspect",
+            Transition::Ejected(_) => "ejected",
+            Transition::Returning => "returning",
+            Transition::Returned => "returned",
         };
         self.metrics.node_changed(pool, node, to);
         match transition {
@@ -152,6 +156,14 @@ impl Observer {
             Transition::Down => {
                 error!("node is down pool={pool} node={node} why={why:?}", why = why.to_string())
             }
+            Transition::Suspect => {
+                warn!("node is suspect pool={pool} node={node} why=\"silent while others answer\"")
+            }
+            Transition::Ejected(why) => {
+                error!("node is ejected pool={pool} node={node} why={why:?}", why = why.to_string())
+            }
+            Transition::Returning => info!("node is returning pool={pool} node={node}"),
+            Transition::Returned => info!("node has returned pool={pool} node={node}"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Checking a pool's nodes with Pingora's health checks.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,18 @@ use crate::upstream::{Member, Place, Thresholds};
 
 /// The first check of a node comes within this time: a node that is down from the start is soon known to be.
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
+
+/// How soon a check is made again that goes against what is held of the node.
+const IN_DOUBT: Duration = Duration::from_millis(200);
+
+/// How long a node that is down waits for its next check at the most: it is missed.
+const WHILE_DOWN: Duration = Duration::from_millis(500);
+
+/// How close the beginnings of two checks may be, however often one is asked for.
+const CLOSEST: Duration = Duration::from_millis(100);
+
+/// For how long an answer to a client counts for more than a connection that could not be opened, in milliseconds.
+const FRESH: u64 = 2_000;
 
 type Check = Box<dyn HealthCheck + Send + Sync>;
 
@@ -88,21 +101,46 @@ impl Watcher {
         loop {
             let began = clock::now();
             self.check().await;
+            let since = || clock::now().saturating_duration_since(began);
             // A little unrest keeps checks that began together from staying together.
-            let next = interval.mul_f64(0.95 + 0.1 * fastrand::f64());
-            tokio::time::sleep(next.saturating_sub(clock::now().saturating_duration_since(began))).await;
+            let pause = self.pause().mul_f64(0.95 + 0.1 * fastrand::f64());
+            let called = poll_fn(|cx| self.member.node.check_call().poll(cx));
+            tokio::select! {
+                () = tokio::time::sleep(pause.saturating_sub(since())) => {}
+                () = called => tokio::time::sleep(CLOSEST.saturating_sub(since())).await,
+            }
         }
     }
 
+    /// From the start of the last check to that of the next, unless one is asked for.
+    fn pause(&self) -> Duration {
+        let checks = self.member.node.checks();
+        let longest = match (checks.health.is_passing(), checks.failure.is_some()) {
+            (true, true) | (false, false) => IN_DOUBT,
+            (false, true) => WHILE_DOWN,
+            (true, false) => Duration::MAX,
+        };
+        self.settings.interval.min(longest)
+    }
+
     async fn check(&self) {
+        let (node, began) = (&self.member.node, clock::millis());
         let outcome = tokio::time::timeout(self.settings.timeout, self.check.check(&self.target)).await;
         let why = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(why)) => Some(reason(&why)),
             Err(_) => Some(format!("no answer within {:?}", self.settings.timeout)),
         };
+        let now = clock::millis();
+        if let Some(why) = &why
+            && self.settings.kind == CheckKind::Tcp
+            && node.answered_within(FRESH, now)
+        {
+            node.noted(why, began);
+            return;
+        }
         let thresholds = Thresholds { fall: self.settings.fall, rise: self.settings.rise };
-        if let Some(transition) = self.member.node.checked(why.as_deref(), thresholds, clock::millis()) {
+        if let Some(transition) = node.checked(why.as_deref(), thresholds, (began, now)) {
             let why = why.as_deref().unwrap_or("checks pass");
             self.observer.node(self.pool.name().as_str(), &self.member.name, transition, &why);
         }

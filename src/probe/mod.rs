@@ -1,14 +1,16 @@
-//! Background work: checking nodes, and looking up their names.
+//! Background work: checking nodes, looking up their names, and reviewing how they stand.
 //!
 //! Pingora's own check loop asks all nodes of a pool at one instant and waits for the slowest; here each node has its own
 //! rhythm, spread over the interval, so that a thousand checks are no burst and a node that hangs delays no other.
 
 mod check;
 mod resolve;
+mod review;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::balance::Pool;
@@ -21,6 +23,8 @@ use crate::observe::Observer;
 pub struct Probes {
     observer: Arc<Observer>,
     running: HashMap<Name, Work>,
+    pools: watch::Sender<Vec<Arc<Pool>>>,
+    review: Option<JoinHandle<()>>,
 }
 
 /// The work for one pool; it ends on drop.
@@ -33,7 +37,7 @@ struct Work {
 impl Probes {
     /// No work yet.
     pub fn new(observer: Arc<Observer>) -> Self {
-        Self { observer, running: HashMap::new() }
+        Self { observer, running: HashMap::new(), pools: watch::Sender::default(), review: None }
     }
 
     /// Looks up the names of `generation` that have no address yet, for as long as that may keep a start or a reload
@@ -53,6 +57,18 @@ impl Probes {
             let same = running.remove(pool.name()).filter(|work| Arc::ptr_eq(&work.pool, pool));
             let work = same.unwrap_or_else(|| Work::begin(pool, &self.observer));
             self.running.insert(pool.name().clone(), work);
+        }
+        self.pools.send_replace(generation.pools().map(Arc::clone).collect());
+        self.review.get_or_insert_with(|| {
+            tokio::spawn(review::run(self.pools.subscribe(), Arc::clone(&self.observer)))
+        });
+    }
+}
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        if let Some(review) = &self.review {
+            review.abort();
         }
     }
 }

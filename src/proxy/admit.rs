@@ -41,6 +41,9 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
     let head = session.req_header();
     let request = retry::Request::of(&head.method, &head.headers);
     context.admitted = Some(Admitted { route, request });
+    if let Some(route) = context.route() {
+        route.pool.budget().request(clock::millis());
+    }
     check_body(session, context)
 }
 

@@ -1,5 +1,7 @@
 //! Attempts: one node after the other, each the best that the request has not tried.
 
+mod testimony;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +10,22 @@ use pingora::protocols::l4::ext::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
 use smallvec::SmallVec;
 
+pub(super) use self::testimony::{Hearing, answered};
 use super::context::Context;
 use crate::balance::Pool;
+use crate::clock;
 use crate::config::NodeTimeouts;
-use crate::retry::{Decision, Failure, Policy, Progress, Reach, Request, backoff};
-use crate::upstream::{Member, Place, Slot};
+use crate::retry::{Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff};
+use crate::upstream::{Asker, Member, Patience, Place, Slot};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: usize = 3;
+
+/// Bodies up to this length are kept for another attempt whatever happens.
+const SURELY_KEPT: u64 = 64 * 1024;
 
 /// The attempts of one request.
 #[derive(Debug, Default)]
@@ -38,6 +45,10 @@ struct Attempt {
     reach: Option<Reach>,
     /// Its place on the node, until it failed or the request is over.
     slot: Option<Slot>,
+    /// When it began, in milliseconds of the clock.
+    since: u64,
+    /// It failed, and whether that is the node's fault is not known yet.
+    is_open: bool,
 }
 
 impl Attempts {
@@ -67,20 +78,47 @@ impl Attempts {
         policy: &Policy,
         request: Request,
         failure: Failure,
-        pool: &Pool,
+        hearing: &Hearing<'_>,
     ) -> Decision {
         if let Some(last) = self.history.last_mut() {
             last.reach = Some(failure.reach);
             last.slot = None;
         }
         self.met_a_dead_connection |= failure.is_of_the_connection();
-        let untried = pool.members().iter().any(|member| !self.has_tried(member));
-        let returnable = self.history.iter().any(|attempt| !self.has_refused(&attempt.member));
-        let decision = policy.decide(request, failure, &mut self.progress, untried, returnable);
+        let options = Options {
+            untried: self.has_untried(hearing.pool),
+            returnable: self.history.iter().any(|attempt| !self.has_refused(&attempt.member)),
+            is_at_fault: hearing.is_at_fault(),
+        };
+        let afford = || hearing.pool.budget().spend(clock::millis());
+        let decision = policy.decide(request, failure, &mut self.progress, options, afford);
+        self.testify(failure, decision, hearing);
         if decision == Decision::Again {
             self.returns += 1;
         }
         decision
+    }
+
+    /// How long the attempt under way waits for a node that says nothing: for ever if there is no other one to go to.
+    pub(super) fn patience(&self, request: Request, policy: &Policy, pool: &Pool) -> Patience {
+        let is_last = self.progress.counted + 1 >= policy.rules.attempts || !self.has_untried(pool);
+        match request.repeatability {
+            _ if is_last || !request.is_replayable => Patience::Endless,
+            Repeatability::Safe => Patience::UntilSuspect,
+            Repeatability::Idempotent if !request.is_conditional => Patience::UntilEjected,
+            Repeatability::Idempotent | Repeatability::Unsafe => Patience::Endless,
+        }
+    }
+
+    /// The answer of the attempt under way is complete.
+    pub(super) fn completed(&self) {
+        if let Some(member) = self.last() {
+            member.node.completed();
+        }
+    }
+
+    fn has_untried(&self, pool: &Pool) -> bool {
+        pool.members().iter().any(|member| !self.has_tried(member))
     }
 
     fn has_tried(&self, member: &Arc<Member>) -> bool {
@@ -97,16 +135,25 @@ impl Attempts {
     }
 
     /// Picks the best node for the next attempt and remembers it as tried.
-    fn next(&mut self, pool: &Pool) -> Option<Arc<Member>> {
+    fn next(&mut self, pool: &Pool, asker: Asker) -> Option<Arc<Member>> {
+        // What failed once already is not to try a node that has yet to show that it is back.
+        let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
         let first_choice = if self.returns == 0 {
-            pool.select(|member| !self.has_tried(member))
+            pool.select(asker, |member| !self.has_tried(member))
         } else {
             // An answer that was set aside is worth asking for again.
-            pool.select(|member| self.has_answered(member))
+            pool.select(asker, |member| self.has_answered(member))
         };
-        let member = first_choice.or_else(|| pool.select(|member| !self.has_refused(member)))?;
-        let slot = Some(member.node.enter());
-        self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot });
+        let member = first_choice.or_else(|| pool.select(asker, |member| !self.has_refused(member)))?;
+        let now = clock::millis();
+        let slot = Some(member.node.enter(now));
+        self.history.push(Attempt {
+            member: Arc::clone(&member),
+            reach: None,
+            slot,
+            since: now,
+            is_open: false,
+        });
         Some(member)
     }
 }
@@ -139,15 +186,18 @@ pub(super) async fn wait(context: &Context) {
 }
 
 /// Begins an attempt at the best node there is; `None` if there is none.
-pub(super) fn begin(context: &mut Context, has_body: bool) -> Option<Box<HttpPeer>> {
-    let route = context.generation.route(context.admitted.as_ref()?.route)?;
-    let member = context.attempts.next(&route.pool)?;
+///
+/// `body_length` is `None` where it is not known.
+pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<Box<HttpPeer>> {
+    let admitted = context.admitted.as_ref()?;
+    let route = context.generation.route(admitted.route)?;
+    let member = context.attempts.next(&route.pool, asker(admitted.request, body_length))?;
     context.body.sent_at = None;
     // What the client has sent so far comes again, out of the replay buffer.
     context.body.received = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
-    if matches!(member.node.place(), Place::Unix(_)) && has_body {
+    if matches!(member.node.place(), Place::Unix(_)) && body_length != Some(0) {
         // No kernel watches a Unix socket whose other end stopped reading.
         peer.options.read_timeout = Some(route.timeouts.first_byte.max(route.timeouts.between_bytes));
     }
@@ -155,6 +205,16 @@ pub(super) fn begin(context: &mut Context, has_body: bool) -> Option<Box<HttpPee
         avoid_pooled_connections(&mut peer);
     }
     Some(Box::new(peer))
+}
+
+/// Whether another node can serve the request if the first one fails it.
+fn asker(request: Request, body_length: Option<u64>) -> Asker {
+    let is_kept = body_length.is_some_and(|length| length <= SURELY_KEPT);
+    match request.repeatability {
+        Repeatability::Safe if is_kept => Asker::Repeatable,
+        Repeatability::Idempotent if is_kept && !request.is_conditional => Asker::Repeatable,
+        Repeatability::Safe | Repeatability::Idempotent | Repeatability::Unsafe => Asker::Unrepeatable,
+    }
 }
 
 /// `None` only for a Unix socket whose path is not UTF-8, which no configuration can name.

@@ -8,10 +8,12 @@ use http::StatusCode;
 use super::attempt::Attempts;
 use super::failure::Cause;
 use crate::answer::Kind;
+use crate::clock;
 use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
 use crate::listen::{Connection, Waiting};
 use crate::retry::{self, Repeatability};
+use crate::upstream::Vigil;
 
 /// One request. Each field is made whole by one phase.
 #[derive(Debug)]
@@ -105,11 +107,12 @@ impl Context {
         self.cause.as_ref()?.status()
     }
 
-    /// From now on the node's time is running, `limit` for every piece of its answer.
-    pub(super) fn await_node(&self, limit: Duration) {
-        if let Some(connection) = &self.connection {
-            connection.await_node(limit);
-        }
+    /// The request is with the node, whose time is running from now on.
+    pub(super) fn await_head(&self) {
+        let (Some(connection), Some(admitted)) = (&self.connection, &self.admitted) else { return };
+        let (Some(route), Some(member)) = (self.route(), self.attempts.last()) else { return };
+        let patience = self.attempts.patience(admitted.request, &route.retry, &route.pool);
+        connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience));
     }
 
     /// The client holds its body back until the node has said that it wants it: until then the node's time is running.
@@ -144,8 +147,12 @@ impl Context {
 
     /// A piece of the answer came.
     pub(super) fn answer_goes_on(&self) {
+        let now = clock::millis();
         if let Some(connection) = &self.connection {
-            connection.progressed();
+            connection.progressed_at(now);
+        }
+        if let Some(member) = self.attempts.last() {
+            member.node.heard(now);
         }
     }
 

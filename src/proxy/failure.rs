@@ -9,11 +9,12 @@ use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 
 use super::admit::body_length;
+use super::attempt::Hearing;
 use super::context::Context;
 use crate::clock;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
-use crate::retry::{Decision, Failure, Outcome, Reach};
+use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach};
 
 /// The longest that a node's `Retry-After` keeps work from it.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -128,7 +129,12 @@ pub(super) fn not_connected(
     context: &mut Context,
     observer: &Observer,
 ) -> Box<Error> {
-    after(Reach::NotSent.into(), session, error, context, observer)
+    // Pingora's words for a connection that could not even be begun.
+    let circumstance = match error.etype() {
+        ErrorType::InternalError | ErrorType::SocketError | ErrorType::BindError => Circumstance::OwnLack,
+        _ => Circumstance::Usual,
+    };
+    after(Failure { reach: Reach::NotSent, circumstance }, session, error, context, observer)
 }
 
 /// The attempt broke somewhere between its first byte and the last of its answer.
@@ -149,7 +155,8 @@ pub(super) fn broken(
             context.end(Cause::BodyTooSlow);
             None
         }
-        (Some(Late::Node), _) => Some(if is_answered(session) { Reach::Truncated } else { Reach::Silent }),
+        (Some(Late::Node | Late::GivenUp), _) if is_answered(session) => Some(Reach::Truncated),
+        (Some(Late::Node | Late::GivenUp), _) => Some(Reach::Silent),
         (None, ErrorSource::Upstream) => Some(reach(session, &error, context)),
         (None, ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset) => None,
     };
@@ -158,7 +165,12 @@ pub(super) fn broken(
         return error;
     };
     error.as_up();
-    after(Failure { reach, was_pooled }, session, error, context, observer)
+    let circumstance = match late {
+        Some(Late::GivenUp) => Circumstance::NodeIsOut,
+        Some(Late::Client | Late::Node) | None if was_pooled => Circumstance::PooledConnection,
+        Some(Late::Client | Late::Node) | None => Circumstance::Usual,
+    };
+    after(Failure { reach, circumstance }, session, error, context, observer)
 }
 
 /// Lets a node's answer pass, or sets it aside for that of another node.
@@ -242,7 +254,8 @@ fn decide(failure: Failure, session: &Session, context: &mut Context, observer: 
     let mut request = admitted.request;
     // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
     request.is_replayable = !session.as_ref().retry_buffer_truncated();
-    let decision = context.attempts.failed(&route.retry, request, failure, &route.pool);
+    let hearing = Hearing::new(route, session, observer);
+    let decision = context.attempts.failed(&route.retry, request, failure, &hearing);
     if let Some(member) = context.attempts.last() {
         let followed = decision != Decision::End;
         observer.attempt_failed(&Attempt {

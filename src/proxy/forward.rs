@@ -78,9 +78,7 @@ pub(super) fn request_body(
     }
     if is_end {
         context.body.sent_at = Some(clock::now());
-        if let Some(route) = context.route() {
-            context.await_node(route.timeouts.first_byte);
-        }
+        context.await_head();
     }
     Ok(())
 }

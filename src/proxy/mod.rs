@@ -108,8 +108,8 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(context).await;
-        let has_body = !session.as_mut().is_body_empty();
-        attempt::begin(context, has_body).ok_or_else(|| failure::no_node(context))
+        let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
+        attempt::begin(context, length).ok_or_else(|| failure::no_node(context))
     }
 
     async fn upstream_request_filter(
@@ -143,6 +143,7 @@ impl ProxyHttp for Proxy {
     ) -> pingora::Result<()> {
         failure::judge(session, answer, context, &self.observer)?;
         forward::answer(session, answer, context);
+        attempt::answered(session, answer.status, context, &self.observer);
         respond::tell_first_byte(answer, context, &self.observer);
         Ok(())
     }

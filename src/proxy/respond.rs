@@ -59,6 +59,9 @@ fn head(answer: &Answer<'_>, length: usize) -> pingora::Result<ResponseHeader> {
 pub(super) fn report(session: &Session, context: &Context, observer: &Observer) {
     let Some(asker) = &context.asker else { return };
     let route = context.route();
+    if context.cause.is_none() && context.passed.is_some() {
+        context.attempts.completed();
+    }
     let ended = Ended {
         id: asker.id.as_str(),
         route: route.map_or(NONE, |route| route.name.as_str()),

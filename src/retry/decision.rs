@@ -26,6 +26,17 @@ pub struct Progress {
     pub answered: Option<StatusCode>,
 }
 
+/// What there is to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// There is a node that this request has not tried.
+    pub untried: bool,
+    /// There is a node that it has tried and that did not refuse it.
+    pub returnable: bool,
+    /// Requests of its kind failed alike on two nodes ([`AtFault`](super::AtFault)).
+    pub is_at_fault: bool,
+}
+
 /// What comes next for a request whose attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -41,34 +52,37 @@ pub enum Decision {
 impl Policy {
     /// Decides what comes after an attempt that failed, and keeps count in `progress`.
     ///
-    /// `untried` says whether there is a node that this request has not tried, `returnable` whether there is one that it
-    /// has tried and that did not refuse it.
+    /// `afford` takes a retry out of the budget if there is one left; it is asked last, and not for what was never sent.
     pub fn decide(
         &self,
         request: Request,
         failure: impl Into<Failure>,
         progress: &mut Progress,
-        untried: bool,
-        returnable: bool,
+        options: Options,
+        afford: impl FnOnce() -> bool,
     ) -> Decision {
         let failure = failure.into();
         let reach = failure.reach;
         progress.count(failure);
-        if !self.may_repeat(request, reach, progress) || self.is_spent(reach, progress) {
+        if !self.may_repeat(request, failure, progress) || self.is_spent(reach, progress) {
             return Decision::End;
         }
         // An answer is worth more than another try at the same node, and whoever was silent once would be again.
-        if matches!(reach, Reach::Answered(_) | Reach::Silent) && !untried {
+        if matches!(reach, Reach::Answered(_) | Reach::Silent) && !options.untried {
+            return Decision::End;
+        }
+        let decision = match options {
+            Options { untried: true, .. } => Decision::Another,
+            Options { returnable: true, .. } => Decision::Again,
+            Options { .. } => return Decision::End,
+        };
+        if reach != Reach::NotSent && (options.is_at_fault || !afford()) {
             return Decision::End;
         }
         if let Reach::Answered(status) = reach {
             progress.answered = Some(status);
         }
-        match (untried, returnable) {
-            (true, _) => Decision::Another,
-            (false, true) => Decision::Again,
-            (false, false) => Decision::End,
-        }
+        decision
     }
 
     fn is_spent(&self, reach: Reach, progress: &Progress) -> bool {
@@ -77,13 +91,13 @@ impl Policy {
     }
 
     /// The design's table: may a request that got this far be sent again?
-    fn may_repeat(&self, request: Request, reach: Reach, progress: &Progress) -> bool {
+    fn may_repeat(&self, request: Request, failure: Failure, progress: &Progress) -> bool {
         let repeatable = request.repeatability != Repeatability::Unsafe;
-        match reach {
+        match failure.reach {
             Reach::NotSent => true,
             Reach::Truncated => false,
             Reach::PartSent => request.is_replayable && (self.rules.part_sent || repeatable),
-            Reach::MaybeSent | Reach::Silent => request.is_replayable && request.survives_a_doubt(reach),
+            Reach::MaybeSent | Reach::Silent => request.is_replayable && request.survives_a_doubt(failure),
             Reach::Nonsense => request.is_replayable && repeatable,
             Reach::Answered(status) => {
                 request.is_replayable

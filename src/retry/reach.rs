@@ -26,21 +26,35 @@ pub enum Reach {
 pub struct Failure {
     /// How far it got.
     pub reach: Reach,
-    /// Whether it went out on a connection that had served before.
-    pub was_pooled: bool,
+    /// What else is known of it.
+    pub circumstance: Circumstance,
+}
+
+/// What is known of a failed attempt beside how far it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circumstance {
+    /// Nothing.
+    Usual,
+    /// It went out on a connection that had served before.
+    PooledConnection,
+    /// The node is out for its silence, so that it is not at this request any more in all likelihood.
+    NodeIsOut,
+    /// bookend itself had no descriptor or port left for it.
+    OwnLack,
 }
 
 impl Failure {
     /// Whether the connection may be all that failed: nodes close idle connections when they like, and one that closes
     /// as it is used says nothing about the request or the node.
     pub fn is_of_the_connection(self) -> bool {
-        self.was_pooled && matches!(self.reach, Reach::PartSent | Reach::MaybeSent)
+        self.circumstance == Circumstance::PooledConnection
+            && matches!(self.reach, Reach::PartSent | Reach::MaybeSent)
     }
 }
 
 impl From<Reach> for Failure {
     fn from(reach: Reach) -> Self {
-        Self { reach, was_pooled: false }
+        Self { reach, circumstance: Circumstance::Usual }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, Method};
 
-use super::Reach;
 use super::repeat::{Repeatability, is_conditional};
+use super::{Circumstance, Failure, Reach};
 
 /// What a retry has to know of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,6 @@ pub struct Request {
 
 impl Request {
     /// What a retry has to know of a request with this method and these headers, as long as its body can be replayed.
-    ///
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         let repeatability = Repeatability::of(method, headers);
         let is_conditional = repeatability != Repeatability::Safe && is_conditional(headers);
@@ -27,12 +26,16 @@ impl Request {
 
     /// Whether it may be sent again although it may have been carried out.
     ///
-    /// An idempotent request on a node that is merely silent waits: the node may still be at it, and two runs at the same
-    /// time are not the same as two runs one after the other.
-    pub(super) fn survives_a_doubt(self, reach: Reach) -> bool {
+    /// An idempotent request on a node that is merely silent waits until the node is taken out: it may still be at it, and
+    /// two runs at the same time are not the same as two runs one after the other.
+    pub(super) fn survives_a_doubt(self, failure: Failure) -> bool {
         match self.repeatability {
             Repeatability::Safe => true,
-            Repeatability::Idempotent => reach == Reach::MaybeSent && !self.is_conditional,
+            Repeatability::Idempotent => {
+                let is_over =
+                    failure.reach == Reach::MaybeSent || failure.circumstance == Circumstance::NodeIsOut;
+                is_over && !self.is_conditional
+            }
             Repeatability::Unsafe => false,
         }
     }

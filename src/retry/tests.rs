@@ -19,8 +19,12 @@ fn with_key() -> Request {
     Request::of(&Method::POST, &headers)
 }
 
+fn options(untried: bool, returnable: bool) -> Options {
+    Options { untried, returnable, is_at_fault: false }
+}
+
 fn first(request: Request, reach: Reach) -> Decision {
-    policy(3).decide(request, reach, &mut Progress::default(), true, false)
+    policy(3).decide(request, reach, &mut Progress::default(), options(true, false), || true)
 }
 
 const S500: Reach = Reach::Answered(StatusCode::INTERNAL_SERVER_ERROR);
@@ -75,7 +79,9 @@ fn a_body_that_is_gone_is_not_sent_again() {
 fn a_route_can_opt_out_of_repeating_half_a_body() {
     let mut policy = policy(3);
     policy.rules.part_sent = false;
-    let decide = |request| policy.decide(request, Reach::PartSent, &mut Progress::default(), true, false);
+    let decide = |request| {
+        policy.decide(request, Reach::PartSent, &mut Progress::default(), options(true, false), || true)
+    };
     assert_eq!(decide(request(Method::POST)), Decision::End);
     assert_eq!(decide(request(Method::PUT)), Decision::Another);
 }
@@ -84,7 +90,9 @@ fn a_route_can_opt_out_of_repeating_half_a_body() {
 fn an_unprocessed_status_goes_to_another_node_whatever_the_method() {
     let mut policy = policy(3);
     policy.rules.unprocessed_statuses = "503".parse().expect("a status");
-    let decide = |reach| policy.decide(request(Method::POST), reach, &mut Progress::default(), true, false);
+    let decide = |reach| {
+        policy.decide(request(Method::POST), reach, &mut Progress::default(), options(true, false), || true)
+    };
     assert_eq!(decide(S503), Decision::Another);
     assert_eq!(decide(S500), Decision::End);
 }
@@ -93,15 +101,15 @@ fn an_unprocessed_status_goes_to_another_node_whatever_the_method() {
 fn the_second_bad_answer_is_the_clients() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
-    assert_eq!(policy(3).decide(get, S500, &mut progress, true, false), Decision::Another);
-    assert_eq!(policy(3).decide(get, S503, &mut progress, true, true), Decision::End);
+    assert_eq!(policy(3).decide(get, S500, &mut progress, options(true, false), || true), Decision::Another);
+    assert_eq!(policy(3).decide(get, S503, &mut progress, options(true, true), || true), Decision::End);
     assert_eq!(progress.answered, Some(StatusCode::INTERNAL_SERVER_ERROR));
 }
 
 #[test]
 fn without_another_node_the_answer_passes() {
     assert_eq!(
-        policy(3).decide(request(Method::GET), S500, &mut Progress::default(), false, true),
+        policy(3).decide(request(Method::GET), S500, &mut Progress::default(), options(false, true), || true),
         Decision::End
     );
 }
@@ -110,29 +118,84 @@ fn without_another_node_the_answer_passes() {
 fn a_silent_node_is_not_waited_for_twice() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
-    assert_eq!(policy(9).decide(get, Reach::Silent, &mut Progress::default(), false, true), Decision::End);
-    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::Another);
-    assert_eq!(policy(9).decide(get, Reach::Silent, &mut progress, true, true), Decision::End);
+    assert_eq!(
+        policy(9).decide(get, Reach::Silent, &mut Progress::default(), options(false, true), || true),
+        Decision::End
+    );
+    assert_eq!(
+        policy(9).decide(get, Reach::Silent, &mut progress, options(true, true), || true),
+        Decision::Another
+    );
+    assert_eq!(
+        policy(9).decide(get, Reach::Silent, &mut progress, options(true, true), || true),
+        Decision::End
+    );
+}
+
+#[test]
+fn a_change_leaves_a_silent_node_once_that_is_out() {
+    let out = Failure { reach: Reach::Silent, circumstance: Circumstance::NodeIsOut };
+    let decide =
+        |request| policy(3).decide(request, out, &mut Progress::default(), options(true, false), || true);
+    assert_eq!(decide(request(Method::PUT)), Decision::Another);
+    assert_eq!(decide(request(Method::POST)), Decision::End);
+    assert_eq!(decide(Request { is_conditional: true, ..request(Method::PUT) }), Decision::End);
+}
+
+#[test]
+fn without_a_budget_only_what_was_never_sent_is_sent_again() {
+    let decide = |reach| {
+        policy(3).decide(request(Method::GET), reach, &mut Progress::default(), options(true, true), || false)
+    };
+    assert_eq!(decide(Reach::NotSent), Decision::Another);
+    assert_eq!(decide(Reach::MaybeSent), Decision::End);
+    assert_eq!(decide(S500), Decision::End);
+}
+
+#[test]
+fn a_request_at_fault_takes_no_other_node_and_no_budget() {
+    let options = Options { is_at_fault: true, ..options(true, true) };
+    let decide = |reach| {
+        policy(3).decide(request(Method::GET), reach, &mut Progress::default(), options, || panic!("asked"))
+    };
+    assert_eq!(decide(Reach::MaybeSent), Decision::End);
+    assert_eq!(decide(S500), Decision::End);
+    assert_eq!(decide(Reach::NotSent), Decision::Another);
 }
 
 #[test]
 fn two_nodes_that_break_end_the_request() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
-    assert_eq!(policy(9).decide(get, Reach::MaybeSent, &mut progress, true, false), Decision::Another);
-    assert_eq!(policy(9).decide(get, Reach::PartSent, &mut progress, true, true), Decision::End);
+    assert_eq!(
+        policy(9).decide(get, Reach::MaybeSent, &mut progress, options(true, false), || true),
+        Decision::Another
+    );
+    assert_eq!(
+        policy(9).decide(get, Reach::PartSent, &mut progress, options(true, true), || true),
+        Decision::End
+    );
 }
 
 #[test]
 fn pooled_connections_that_closed_are_no_query_of_death() {
     let mut progress = Progress::default();
-    let closed = Failure { reach: Reach::MaybeSent, was_pooled: true };
+    let closed = Failure { reach: Reach::MaybeSent, circumstance: Circumstance::PooledConnection };
     let get = request(Method::GET);
-    assert_eq!(policy(3).decide(get, closed, &mut progress, true, false), Decision::Another);
-    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::Again);
-    assert_eq!(policy(3).decide(get, closed, &mut progress, false, true), Decision::End);
     assert_eq!(
-        policy(3).decide(request(Method::POST), closed, &mut Progress::default(), true, true),
+        policy(3).decide(get, closed, &mut progress, options(true, false), || true),
+        Decision::Another
+    );
+    assert_eq!(policy(3).decide(get, closed, &mut progress, options(false, true), || true), Decision::Again);
+    assert_eq!(policy(3).decide(get, closed, &mut progress, options(false, true), || true), Decision::End);
+    assert_eq!(
+        policy(3).decide(
+            request(Method::POST),
+            closed,
+            &mut Progress::default(),
+            options(true, true),
+            || true
+        ),
         Decision::End
     );
 }
@@ -141,8 +204,14 @@ fn pooled_connections_that_closed_are_no_query_of_death() {
 fn a_node_that_broke_is_tried_again_when_the_others_refuse() {
     let mut progress = Progress::default();
     let get = request(Method::GET);
-    assert_eq!(policy(3).decide(get, Reach::MaybeSent, &mut progress, true, false), Decision::Another);
-    assert_eq!(policy(3).decide(get, Reach::NotSent, &mut progress, false, true), Decision::Again);
+    assert_eq!(
+        policy(3).decide(get, Reach::MaybeSent, &mut progress, options(true, false), || true),
+        Decision::Another
+    );
+    assert_eq!(
+        policy(3).decide(get, Reach::NotSent, &mut progress, options(false, true), || true),
+        Decision::Again
+    );
 }
 
 #[test]
@@ -172,7 +241,7 @@ proptest! {
     fn an_unsafe_request_never_runs_twice(reaches in prop::collection::vec(any_reach(), 1..20)) {
         let mut progress = Progress::default();
         for reach in reaches {
-            let decision = policy(100).decide(request(Method::POST), reach, &mut progress, true, true);
+            let decision = policy(100).decide(request(Method::POST), reach, &mut progress, options(true, true), || true);
             if !matches!(reach, Reach::NotSent | Reach::PartSent) {
                 prop_assert_eq!(decision, Decision::End);
             }
@@ -189,7 +258,7 @@ proptest! {
         let mut reached = 0;
         for reach in reaches {
             reached += u32::from(reach != Reach::NotSent);
-            if policy.decide(request(Method::GET), reach, &mut progress, true, true) == Decision::End {
+            if policy.decide(request(Method::GET), reach, &mut progress, options(true, true), || true) == Decision::End {
                 break;
             }
         }

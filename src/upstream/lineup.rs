@@ -1,14 +1,15 @@
 //! The order of resort: which member a request tries first, and which next.
 //!
-//! Available members of tier 0, then those of the backup tiers, then resting ones, then those whose checks fail (so that
-//! a broken check on every node takes nobody down). Within one rank the [`Rotation`] decides.
+//! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
+//! checks fail (so that a broken check on every node takes nobody down). Within one rank the [`Rotation`] decides. A member
+//! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::{Availability, Member, Rotation};
-use crate::model::{Tier, Weight};
+use crate::model::Tier;
 
 /// The members of one pool and whose turn it is.
 #[derive(Debug)]
@@ -21,11 +22,29 @@ pub struct Lineup {
 #[derive(Debug, Default)]
 pub struct Offers {
     offered: SmallVec<[usize; 4]>,
-    contenders: SmallVec<[(usize, Weight); 8]>,
+    contenders: SmallVec<[(usize, u32); 8]>,
+}
+
+/// Who asks for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A request that another node can serve if this one fails it.
+    Repeatable,
+    /// A request that has this one chance.
+    Unrepeatable,
 }
 
 /// Where a member stands in the order of resort; the least is tried first.
-type Rank = (Availability, Tier);
+type Rank = (Availability, Tier, Turn);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Trial,
+    Usual,
+}
+
+/// How long a trial waits for a request that can be repeated before any will do, in milliseconds.
+const NO_OTHER_COMES: u64 = 2_000;
 
 impl Lineup {
     /// A line-up of `members`, whose turns begin with the first.
@@ -43,7 +62,7 @@ impl Lineup {
     /// Offers the best member that this request was not offered yet, by its number, at `now` (milliseconds of the clock).
     ///
     /// The member offered before counts as refused: its turn is given back.
-    pub fn offer(&self, offers: &mut Offers, now: u64) -> Option<usize> {
+    pub fn offer(&self, offers: &mut Offers, asker: Asker, now: u64) -> Option<usize> {
         if let Some(&refused) = offers.offered.last() {
             self.rotation.take_back(refused, &offers.contenders);
         }
@@ -53,19 +72,35 @@ impl Lineup {
             if offers.offered.contains(&number) {
                 continue;
             }
-            let rank = (member.node.availability(now), member.tier);
+            let rank = rank(member, asker, now);
             if best.is_none_or(|best| rank < best) {
                 best = Some(rank);
                 offers.contenders.clear();
             }
             if best == Some(rank) {
-                offers.contenders.push((number, member.weight));
+                offers.contenders.push((number, weight(member, now)));
             }
         }
         let winner = self.rotation.pick(&offers.contenders)?;
         offers.offered.push(winner);
         Some(winner)
     }
+}
+
+fn rank(member: &Member, asker: Asker, now: u64) -> Rank {
+    let availability = member.node.availability(now);
+    if availability == Availability::Ejected
+        && let Some(waiting) = member.node.wants_trial(now)
+        && (asker == Asker::Repeatable || waiting >= NO_OTHER_COMES)
+    {
+        return (Availability::Available, member.tier, Turn::Trial);
+    }
+    (availability, member.tier, Turn::Usual)
+}
+
+/// The weight that counts at `now`, in 256ths.
+fn weight(member: &Member, now: u64) -> u32 {
+    u32::from(member.weight.get()) * u32::from(member.node.share(now).get())
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::upstream::{Node, Place, Thresholds};
+use crate::model::Weight;
+use crate::upstream::{Node, Place, Pulse, Thresholds};
 
 const ONCE: Thresholds = Thresholds { fall: 1, rise: 1 };
 
@@ -13,7 +14,7 @@ fn member(number: u16, weight: i64, tier: u8) -> Arc<Member> {
         name: number.to_string(),
         weight: Weight::try_from(weight).expect("a weight"),
         tier: Tier(tier),
-        node: Arc::new(Node::new(place)),
+        node: Arc::new(Node::new(place, &Arc::new(Pulse::default()))),
     })
 }
 
@@ -22,18 +23,18 @@ fn lineup(weights: &[i64]) -> Lineup {
 }
 
 fn take(lineup: &Lineup) -> usize {
-    lineup.offer(&mut Offers::default(), 1).expect("a member")
+    lineup.offer(&mut Offers::default(), Asker::Unrepeatable, 1).expect("a member")
 }
 
 fn set_down(lineup: &Lineup, number: usize) {
-    assert!(lineup.members()[number].node.checked(Some("refused"), ONCE, 1).is_some());
+    assert!(lineup.members()[number].node.checked(Some("refused"), ONCE, (1, 1)).is_some());
 }
 
 /// Takes the first member that is not among the `refusing`, as a request does that tries one after the other.
 fn take_past(lineup: &Lineup, refusing: &[usize]) -> Option<usize> {
     let mut offers = Offers::default();
     loop {
-        let number = lineup.offer(&mut offers, 1)?;
+        let number = lineup.offer(&mut offers, Asker::Unrepeatable, 1)?;
         if !refusing.contains(&number) {
             return Some(number);
         }
@@ -83,8 +84,9 @@ fn backups_serve_only_while_no_tier_before_them_can() {
     assert_eq!(take(&lineup), 1);
     set_down(&lineup, 1);
     assert_eq!(take(&lineup), 2);
-    assert!(lineup.members()[0].node.checked(None, ONCE, 1).is_some());
-    assert_eq!(take(&lineup), 0);
+    assert!(lineup.members()[0].node.checked(None, ONCE, (1, 1)).is_some());
+    assert_eq!(take(&lineup), 2);
+    assert_eq!(lineup.offer(&mut Offers::default(), Asker::Repeatable, 1), Some(0), "its trial");
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn when_every_check_fails_all_serve_in_tier_order() {
         set_down(&lineup, number);
     }
     let mut offers = Offers::default();
-    let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, 1)).collect();
+    let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, Asker::Unrepeatable, 1)).collect();
     assert_eq!(order, [0, 1, 2]);
 }
 
@@ -105,12 +107,12 @@ fn a_resting_member_gets_work_only_when_no_other_can() {
     assert_eq!(take(&lineup), 1);
     assert_eq!(take(&lineup), 1);
     assert_eq!(take_past(&lineup, &[1]), Some(0));
-    assert_eq!(lineup.offer(&mut Offers::default(), 10), Some(0));
+    assert_eq!(lineup.offer(&mut Offers::default(), Asker::Unrepeatable, 10), Some(0));
 }
 
 #[test]
 fn no_members_no_offer() {
-    assert_eq!(Lineup::new([]).offer(&mut Offers::default(), 1), None);
+    assert_eq!(Lineup::new([]).offer(&mut Offers::default(), Asker::Unrepeatable, 1), None);
 }
 
 proptest! {
@@ -148,7 +150,7 @@ proptest! {
             set_down(&twin, number);
         }
         let mut offers = Offers::default();
-        let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, 1)).collect();
+        let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, Asker::Unrepeatable, 1)).collect();
         let mut seen: HashMap<usize, usize> = HashMap::new();
         for number in &order {
             *seen.entry(*number).or_default() += 1;

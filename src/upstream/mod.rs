@@ -1,14 +1,25 @@
 //! What is known of a pool's nodes, and in which order a request tries them.
 //!
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
-//! configuration; [`Lineup`] offers the members to a request, best first.
+//! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
+//! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
 
+mod check_call;
+mod evidence;
 mod health;
+mod jury;
 mod lineup;
 mod node;
 mod rotation;
+mod silence;
+mod standing;
 
+pub use check_call::CheckCall;
+pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
-pub use lineup::{Lineup, Offers};
-pub use node::{Availability, Checks, Member, Node, Place, Slot, Transition};
+pub use jury::{Jury, Verdicts};
+pub use lineup::{Asker, Lineup, Offers};
+pub use node::{Availability, Checks, Member, Node, Patience, Place, Slot, Transition};
 pub use rotation::Rotation;
+pub use silence::{PATIENCE, Pulse, Silence, Vigil};
+pub use standing::{Share, Standing, Stay, Why};

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::{Health, Thresholds};
+use super::{CheckCall, Evidence, Fault, Health, Pulse, Share, Silence, Standing, Stay, Thresholds, Why};
 use crate::model::{Tier, Weight};
 
 /// Where a node is, once its name has been looked up.
@@ -34,8 +34,12 @@ impl fmt::Display for Place {
 pub enum Availability {
     /// Nothing speaks against it.
     Available,
+    /// It is silent while others answer.
+    Suspect,
     /// It asked to be left alone for a while (`Retry-After`).
     Resting,
+    /// It was taken out by what its traffic said, or is on trial.
+    Ejected,
     /// Its checks fail.
     CheckFailed,
 }
@@ -48,6 +52,25 @@ pub enum Transition {
     Up,
     /// Its checks fail.
     Down,
+    /// It is silent while others answer.
+    Suspect,
+    /// It was taken out, or out again after a trial.
+    Ejected(Why),
+    /// It passed its trial and gets more and more of its share.
+    Returning,
+    /// It gets all of its share again.
+    Returned,
+}
+
+/// How long an attempt waits for a node that says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until the node is suspect: the request only reads.
+    UntilSuspect,
+    /// Until the node is ejected for its silence: the request may run twice, but not at the same time.
+    UntilEjected,
+    /// Until its time is over: the request may not run twice.
+    Endless,
 }
 
 /// The live state of one server in one pool. It outlives configurations: a reload changes nothing here.
@@ -55,11 +78,32 @@ pub enum Transition {
 pub struct Node {
     place: Place,
     checks: Mutex<Checks>,
+    traffic: Mutex<Traffic>,
+    silence: Silence,
     /// The verdict of `checks`, for those who pick nodes.
     is_passing: AtomicBool,
+    /// When the trial of a node that is out begins, in milliseconds of the clock; 0 while it is in. What follows from
+    /// `traffic`, for those who pick nodes; the next two as well.
+    out_until: AtomicU64,
+    is_returning: AtomicBool,
+    is_out_for_silence: AtomicBool,
+    /// A request is at the node to try it.
+    is_tried: AtomicBool,
+    /// An answer of it broke off, and none was complete since.
+    was_cut: AtomicBool,
+    /// When it last answered well; 0 is never.
+    answered_at: AtomicU64,
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
     resting_until: AtomicU64,
     in_flight: AtomicU32,
+    check_call: CheckCall,
+}
+
+/// What traffic said.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) evidence: Evidence,
+    pub(super) standing: Standing,
 }
 
 /// What checks said.
@@ -71,21 +115,38 @@ pub struct Checks {
     pub since: u64,
     /// Why the last one failed; `None` if it passed or there was none.
     pub failure: Option<Arc<str>>,
+    /// When the last one began, in milliseconds of the clock; 0 is never.
+    pub began: u64,
 }
 
 /// A place for one request on a node; freed on drop.
 #[derive(Debug)]
-pub struct Slot(Arc<Node>);
+pub struct Slot {
+    node: Arc<Node>,
+    /// When it was taken, in milliseconds of the clock.
+    since: u64,
+    /// Whether this is the one request that tries the node.
+    is_trial: bool,
+}
 
 impl Node {
-    /// A node that nothing is known of yet; it may serve.
-    pub fn new(place: Place) -> Self {
+    /// A node that nothing is known of yet, in the company of those that share `pulse`; it may serve.
+    pub fn new(place: Place, pulse: &Arc<Pulse>) -> Self {
         Self {
             place,
             checks: Mutex::default(),
+            traffic: Mutex::default(),
+            silence: Silence::new(pulse),
             is_passing: AtomicBool::new(true),
+            out_until: AtomicU64::new(0),
+            is_returning: AtomicBool::new(false),
+            is_out_for_silence: AtomicBool::new(false),
+            is_tried: AtomicBool::new(false),
+            was_cut: AtomicBool::new(false),
+            answered_at: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            check_call: CheckCall::default(),
         }
     }
 
@@ -98,11 +159,35 @@ impl Node {
     pub fn availability(&self, now: u64) -> Availability {
         if !self.is_passing.load(Ordering::Relaxed) {
             Availability::CheckFailed
+        } else if self.out_until.load(Ordering::Relaxed) != 0 {
+            Availability::Ejected
         } else if self.resting_until.load(Ordering::Relaxed) > now {
             Availability::Resting
+        } else if self.silence.is_suspect() {
+            Availability::Suspect
         } else {
             Availability::Available
         }
+    }
+
+    /// For how long the node has been waiting for a request that tries it, in milliseconds; `None` if it is not.
+    pub fn wants_trial(&self, now: u64) -> Option<u64> {
+        let until = self.out_until.load(Ordering::Relaxed);
+        let is_due = until != 0 && until <= now && !self.is_tried.load(Ordering::Relaxed);
+        (is_due && self.is_passing.load(Ordering::Relaxed)).then(|| now - until)
+    }
+
+    /// The part of its weight that the node gets at `now`.
+    pub fn share(&self, now: u64) -> Share {
+        if !self.is_returning.load(Ordering::Relaxed) {
+            return Share::FULL;
+        }
+        self.traffic.lock().standing.share(now)
+    }
+
+    /// How the node stands by its traffic.
+    pub fn stay(&self) -> Stay {
+        self.traffic.lock().standing.stay()
     }
 
     /// What checks said.
@@ -115,24 +200,78 @@ impl Node {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Takes a place for a request.
-    pub fn enter(self: &Arc<Self>) -> Slot {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Slot(Arc::clone(self))
+    /// Asks for a check as soon as may be.
+    pub fn check_call(&self) -> &CheckCall {
+        &self.check_call
     }
 
-    /// Takes the outcome of one check at `now`, in milliseconds of the clock: why it failed, if it did.
+    /// Takes a place for a request at `now`.
+    pub fn enter(self: &Arc<Self>, now: u64) -> Slot {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let is_trial = self.wants_trial(now).is_some() && !self.is_tried.swap(true, Ordering::Relaxed);
+        Slot { node: Arc::clone(self), since: now, is_trial }
+    }
+
+    /// Something came from the node: it is not silent.
+    pub fn heard(&self, now: u64) {
+        self.silence.heard(now);
+        if self.is_out_for_silence.load(Ordering::Relaxed) && self.out_until.load(Ordering::Relaxed) > now {
+            self.change(|traffic| traffic.standing.reconsider(None, now));
+        }
+    }
+
+    /// Whether an attempt that has waited for longer than [`PATIENCE`](super::PATIENCE) should give the node up.
+    pub fn is_given_up(&self, patience: Patience) -> bool {
+        let is_out = || self.is_out_for_silence.load(Ordering::Relaxed);
+        match patience {
+            Patience::UntilSuspect => self.silence.is_suspect() || is_out(),
+            Patience::UntilEjected => is_out(),
+            Patience::Endless => false,
+        }
+    }
+
+    /// An answer is complete.
+    pub fn completed(&self) {
+        if self.was_cut.load(Ordering::Relaxed) && self.was_cut.swap(false, Ordering::Relaxed) {
+            self.traffic.lock().evidence.completed();
+        }
+    }
+
+    /// Gives the node no new work until `until`, in milliseconds of the clock, if another can take it.
+    pub fn rest(&self, until: u64) {
+        self.resting_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Takes the outcome of one check that began and ended then, in milliseconds of the clock: why it failed, if it did.
+    ///
+    /// A node that comes back by its checks is on trial at once.
     #[must_use]
-    pub fn checked(&self, failure: Option<&str>, thresholds: Thresholds, now: u64) -> Option<Transition> {
+    pub fn checked(
+        &self,
+        failure: Option<&str>,
+        thresholds: Thresholds,
+        (began, now): (u64, u64),
+    ) -> Option<Transition> {
         let passed = failure.is_none();
         let mut checks = self.checks.lock();
         checks.failure = failure.map(Arc::from);
+        checks.began = began;
         if !checks.health.record(passed, thresholds) {
             return None;
         }
-        checks.since = now;
+        let since = std::mem::replace(&mut checks.since, now);
         self.is_passing.store(passed, Ordering::Relaxed);
+        if passed {
+            self.change(|traffic| traffic.standing.reconsider(Some(since), now));
+        }
         Some(if passed { Transition::Up } else { Transition::Down })
+    }
+
+    /// Takes a failed check for no more than a remark: the node has just answered well.
+    pub fn noted(&self, failure: &str, began: u64) {
+        let mut checks = self.checks.lock();
+        checks.failure = Some(Arc::from(failure));
+        checks.began = began;
     }
 
     /// Forgets what checks said: for a pool that is checked no longer.
@@ -142,15 +281,97 @@ impl Node {
         (!self.is_passing.swap(true, Ordering::Relaxed)).then_some(Transition::Up)
     }
 
-    /// Gives the node no new work until `until`, in milliseconds of the clock, if another can take it.
-    pub fn rest(&self, until: u64) {
-        self.resting_until.fetch_max(until, Ordering::Relaxed);
+    /// Whether the node answered well in the `span` milliseconds before `now`.
+    pub fn answered_within(&self, span: u64, now: u64) -> bool {
+        let at = self.answered_at.load(Ordering::Relaxed);
+        at != 0 && now.saturating_sub(at) <= span
+    }
+
+    /// Whether the node gets a part of its share, on its way back.
+    pub fn is_returning(&self) -> bool {
+        self.is_returning.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is at the node that tries it.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.out_until.load(Ordering::Relaxed) != 0 && self.is_tried.load(Ordering::Relaxed)
+    }
+
+    /// Whether an attempt has waited for longer than it should.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.silence.has_overdue()
+    }
+
+    pub(super) fn silence(&self) -> &Silence {
+        &self.silence
+    }
+
+    pub(super) fn answered(&self, now: u64) {
+        if self.answered_at.load(Ordering::Relaxed) != now {
+            self.answered_at.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When the last check began, if it failed.
+    pub(super) fn failed_check(&self) -> Option<u64> {
+        let checks = self.checks.lock();
+        checks.failure.is_some().then_some(checks.began)
+    }
+
+    /// An attempt at it failed.
+    pub(super) fn failed(&self, fault: Fault, now: u64) {
+        self.was_cut.fetch_or(fault == Fault::Cut, Ordering::Relaxed);
+        self.traffic.lock().evidence.failed(fault, now);
+    }
+
+    pub(super) fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock()
+    }
+
+    /// Changes what is held of the node's traffic, and what those see who pick nodes.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
+        let mut traffic = self.traffic.lock();
+        let changed = change(&mut traffic);
+        let stay = traffic.standing.stay();
+        let (until, why) = match stay {
+            Stay::Out { until, why, .. } => (until.max(1), Some(why)),
+            Stay::In | Stay::Returning { .. } => (0, None),
+        };
+        self.out_until.store(until, Ordering::Relaxed);
+        self.is_returning.store(matches!(stay, Stay::Returning { .. }), Ordering::Relaxed);
+        self.is_out_for_silence.store(why == Some(Why::Silent), Ordering::Relaxed);
+        changed
+    }
+}
+
+impl Slot {
+    /// The node.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// When it was taken, in milliseconds of the clock.
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Whether this is the one request that tries the node.
+    pub fn is_trial(&self) -> bool {
+        self.is_trial
+    }
+
+    /// The trial is over; others may try the node.
+    pub(super) fn end_trial(&mut self) {
+        if std::mem::take(&mut self.is_trial) {
+            self.node.is_tried.store(false, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.end_trial();
+        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -173,8 +394,8 @@ mod tests {
 
     #[test]
     fn slot_counts_until_it_is_dropped() {
-        let node = Arc::new(Node::new(Place::Unix("/a".into())));
-        let slots = (node.enter(), node.enter());
+        let node = Arc::new(Node::new(Place::Unix("/a".into()), &Arc::default()));
+        let slots = (node.enter(1), node.enter(1));
         assert_eq!(node.in_flight(), 2);
         drop(slots.0);
         assert_eq!(node.in_flight(), 1);
@@ -182,14 +403,14 @@ mod tests {
 
     #[test]
     fn node_knows_why_its_last_check_failed_and_since_when_it_is_out() {
-        let node = Node::new(Place::Unix("/a".into()));
+        let node = Node::new(Place::Unix("/a".into()), &Arc::default());
         let thresholds = Thresholds { fall: 2, rise: 1 };
-        assert_eq!(node.checked(Some("refused"), thresholds, 10), None);
+        assert_eq!(node.checked(Some("refused"), thresholds, (10, 10)), None);
         assert_eq!((node.checks().since, node.checks().failure.as_deref()), (0, Some("refused")));
-        assert_eq!(node.checked(Some("no answer"), thresholds, 20), Some(Transition::Down));
-        assert_eq!(node.checked(Some("refused"), thresholds, 30), None);
+        assert_eq!(node.checked(Some("no answer"), thresholds, (20, 20)), Some(Transition::Down));
+        assert_eq!(node.checked(Some("refused"), thresholds, (30, 30)), None);
         assert_eq!((node.checks().since, node.checks().failure.as_deref()), (20, Some("refused")));
-        assert_eq!(node.checked(None, thresholds, 40), Some(Transition::Up));
+        assert_eq!(node.checked(None, thresholds, (40, 40)), Some(Transition::Up));
         assert_eq!((node.checks().since, node.checks().failure), (40, None));
     }
 }

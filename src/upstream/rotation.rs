@@ -6,8 +6,6 @@
 
 use parking_lot::Mutex;
 
-use crate::model::Weight;
-
 /// The credits of a pool's members.
 #[derive(Debug)]
 pub struct Rotation {
@@ -23,14 +21,14 @@ impl Rotation {
     /// Picks one of the `contenders` (members with their weights) and charges it; `None` if there are none.
     ///
     /// Among equals the one named first wins.
-    pub fn pick(&self, contenders: &[(usize, Weight)]) -> Option<usize> {
+    pub fn pick(&self, contenders: &[(usize, u32)]) -> Option<usize> {
         let mut credits = self.credits.lock();
         let mut best: Option<(usize, i64)> = None;
         let mut total = 0;
         for &(member, weight) in contenders {
             let Some(credit) = credits.get_mut(member) else { continue };
-            *credit += i64::from(weight.get());
-            total += i64::from(weight.get());
+            *credit += i64::from(weight);
+            total += i64::from(weight);
             if best.is_none_or(|(_, most)| *credit > most) {
                 best = Some((member, *credit));
             }
@@ -43,13 +41,13 @@ impl Rotation {
     }
 
     /// Takes back a pick of `winner` among `contenders` that was not used, as if it had never been.
-    pub fn take_back(&self, winner: usize, contenders: &[(usize, Weight)]) {
+    pub fn take_back(&self, winner: usize, contenders: &[(usize, u32)]) {
         let mut credits = self.credits.lock();
         let mut total = 0;
         for &(member, weight) in contenders {
             let Some(credit) = credits.get_mut(member) else { continue };
-            *credit -= i64::from(weight.get());
-            total += i64::from(weight.get());
+            *credit -= i64::from(weight);
+            total += i64::from(weight);
         }
         if let Some(credit) = credits.get_mut(winner) {
             *credit += total;

@@ -120,6 +120,8 @@ fn dead_unix_socket_is_like_any_dead_node() {
     bookend.wait_for_log("node is down pool=web node=web-01");
     dead.restart();
     bookend.wait_for_log("node is up pool=web node=web-01");
+    assert_eq!(count(&ask(&bookend, 1), "dead"), 1, "its trial");
+    bookend.wait_for_log("node has returned pool=web node=web-01");
     assert_eq!(count(&ask(&bookend, 10), "dead"), 5);
 }
 

@@ -14,6 +14,7 @@
 mod access_log;
 mod admin;
 mod balance;
+mod ejection;
 mod failover;
 mod framing;
 mod headers;

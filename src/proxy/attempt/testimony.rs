@@ -1,0 +1,134 @@
+//! What the attempts of a request say of their nodes.
+//!
+//! One failure has two suspects, the node and the request, and the next node's answer tells them apart: if it serves the
+//! request, the first node is accused; if it fails alike, the request is at fault, and nobody is.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use pingora_proxy::Session;
+
+use super::super::context::Context;
+use super::{Attempt, Attempts};
+use crate::balance::Pool;
+use crate::clock;
+use crate::generation::Route;
+use crate::observe::Observer;
+use crate::retry::{Circumstance, Decision, Failure, Reach};
+use crate::upstream::{Fault, Verdicts};
+
+/// Who hears what the attempts say, and what they were about.
+pub(in crate::proxy) struct Hearing<'a> {
+    pub(super) pool: &'a Pool,
+    /// The route's name.
+    route: &'a str,
+    /// The request's path, without its query.
+    path: &'a str,
+    observer: &'a Observer,
+}
+
+impl Attempts {
+    /// The attempt under way failed, and this is what comes next.
+    pub(in crate::proxy) fn testify(&mut self, failure: Failure, decision: Decision, hearing: &Hearing<'_>) {
+        let Some((last, before)) = self.history.split_last_mut() else { return };
+        let node = &last.member.node;
+        match failure.reach {
+            _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
+            _ if failure.is_of_the_connection() => {}
+            Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
+            Reach::Truncated => hearing.accuse(last, Fault::Cut),
+            Reach::Answered(status) if !is_failure(status) => {}
+            Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense | Reach::Answered(_) => {
+                let open = before.iter_mut().find(|attempt| attempt.is_open && !attempt.is_at(&last.member));
+                match open {
+                    Some(open) if open.reach.is_some_and(|reach| reach.is_like(failure.reach)) => {
+                        open.is_open = false;
+                        hearing.pool.at_fault().remember(hearing.route, hearing.path, clock::millis());
+                    }
+                    Some(_) => last.is_open = true,
+                    None if hearing.is_at_fault() => {}
+                    None => last.is_open = true,
+                }
+                node.check_call().call();
+            }
+        }
+        if decision == Decision::End {
+            self.close(Fault::Unconfirmed, hearing);
+        }
+    }
+
+    /// The attempt under way is answered, `waited` milliseconds after its node had all of the request.
+    pub(in crate::proxy) fn acquit(&mut self, waited: u64, hearing: &Hearing<'_>) {
+        if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
+            let transition = hearing.pool.jury().answered(slot, waited, clock::millis());
+            let member = Arc::clone(member);
+            hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
+        }
+        hearing.pool.at_fault().acquit(hearing.route, hearing.path);
+        self.close(Fault::Confirmed, hearing);
+    }
+
+    /// No other node will say more: whoever failed is accused.
+    fn close(&mut self, fault: Fault, hearing: &Hearing<'_>) {
+        for attempt in self.history.iter_mut().filter(|attempt| attempt.is_open) {
+            attempt.is_open = false;
+            hearing.accuse(attempt, fault);
+        }
+    }
+}
+
+impl<'a> Hearing<'a> {
+    /// The hearing of a request on `route`.
+    pub(in crate::proxy) fn new(route: &'a Route, session: &'a Session, observer: &'a Observer) -> Self {
+        let path = session.req_header().uri.path();
+        Self { pool: &route.pool, route: route.name.as_str(), path, observer }
+    }
+
+    /// Whether requests of this kind are known to fail on every node.
+    pub(in crate::proxy) fn is_at_fault(&self) -> bool {
+        self.pool.at_fault().contains(self.route, self.path, clock::millis())
+    }
+
+    fn accuse(&self, attempt: &Attempt, fault: Fault) {
+        let member = &attempt.member;
+        member.node.check_call().call();
+        let at = (clock::millis(), fastrand::f64());
+        self.tell(self.pool.jury().failed(&self.pool.members(), member, attempt.since, fault, at));
+    }
+
+    fn tell(&self, verdicts: Verdicts) {
+        for (member, transition) in verdicts {
+            self.observer.node(self.pool.name().as_str(), &member.name, transition, &"");
+        }
+    }
+}
+
+/// A node began to answer.
+pub(in crate::proxy) fn answered(
+    session: &Session,
+    status: StatusCode,
+    context: &mut Context,
+    observer: &Observer,
+) {
+    let now = clock::millis();
+    if let Some(member) = context.attempts.last() {
+        member.node.heard(now);
+    }
+    let is_final = !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS;
+    if !is_final || is_failure(status) {
+        return;
+    }
+    let waited = context.passed.as_ref().and_then(|passed| passed.first_byte);
+    let waited = waited.map_or(0, clock::to_millis);
+    let Some(route) = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route))
+    else {
+        return;
+    };
+    let hearing = Hearing::new(route, session, observer);
+    context.attempts.acquit(waited, &hearing);
+}
+
+/// The statuses by which a node says that it failed, and not that the request is wrong.
+fn is_failure(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502..=504)
+}

@@ -1,0 +1,178 @@
+//! Silence: when a node that says nothing is taken for dead, and when it is left to finish.
+//!
+//! One slow answer proves nothing: reports, exports and long polls are slow for good reasons. A node is suspect when
+//! several attempts have waited for long, nothing at all came from it meanwhile, and another node answers promptly.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::{Node, Patience};
+
+/// How long an attempt waits for its head before it is overdue, and how long a node has to be silent to be suspect, in
+/// milliseconds.
+pub const PATIENCE: u64 = 1_000;
+
+/// How long a node is suspect before it is ejected, in milliseconds.
+const PROBATION: u64 = 1_000;
+
+/// Overdue attempts that make a node suspect, unless it is on trial or a check failed as well.
+const WITNESSES: u32 = 3;
+
+/// Which nodes of a pool answered promptly of late, shared by all of them.
+///
+/// Kept as the last two that differ, so that each node can tell when another one answered. Threads that answer at the same
+/// moment may overwrite each other; what is lost is one answer of many.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    next: AtomicU32,
+    latest: AtomicU64,
+    before: AtomicU64,
+}
+
+/// What was heard of one node.
+#[derive(Debug)]
+pub struct Silence {
+    pulse: Arc<Pulse>,
+    /// The node's number in the pulse.
+    number: u16,
+    /// When anything last came from it, in milliseconds of the clock; 0 is never.
+    heard: AtomicU64,
+    /// Attempts that have waited for longer than [`PATIENCE`].
+    overdue: AtomicU32,
+    /// Since when it is suspect; 0 is not.
+    suspect_since: AtomicU64,
+}
+
+/// An attempt that waits for the head of its answer.
+#[derive(Debug)]
+pub struct Vigil {
+    node: Arc<Node>,
+    patience: Patience,
+    /// Whether it is counted as overdue, until it is dropped.
+    is_overdue: bool,
+}
+
+impl Pulse {
+    /// `node` answered promptly at `now`.
+    fn beat(&self, node: u16, now: u64) {
+        let beat = now << 16 | u64::from(node);
+        let latest = self.latest.load(Ordering::Relaxed);
+        if latest == beat {
+            return;
+        }
+        if number(latest) != node {
+            self.before.store(latest, Ordering::Relaxed);
+        }
+        self.latest.store(beat, Ordering::Relaxed);
+    }
+
+    /// When a node other than `node` last answered promptly; 0 is never.
+    fn of_others(&self, node: u16) -> u64 {
+        let latest = self.latest.load(Ordering::Relaxed);
+        let beat = if number(latest) == node { self.before.load(Ordering::Relaxed) } else { latest };
+        beat >> 16
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower sixteen bits are the number")]
+fn number(beat: u64) -> u16 {
+    beat as u16
+}
+
+impl Silence {
+    /// Nothing was heard yet of a new node in the company of those that share `pulse`.
+    pub fn new(pulse: &Arc<Pulse>) -> Self {
+        // Zero is nobody. Numbers come again after 65,535 nodes, which may let a node pass for another.
+        let number = pulse.next.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX);
+        Self {
+            pulse: Arc::clone(pulse),
+            number: u16::try_from(number + 1).unwrap_or(u16::MAX),
+            heard: AtomicU64::new(0),
+            overdue: AtomicU32::new(0),
+            suspect_since: AtomicU64::new(0),
+        }
+    }
+
+    /// Something came from the node. Says whether it was suspect.
+    pub fn heard(&self, now: u64) -> bool {
+        if self.heard.load(Ordering::Relaxed) != now {
+            self.heard.store(now, Ordering::Relaxed);
+        }
+        self.is_suspect() && self.suspect_since.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// The node answered after `waited` milliseconds.
+    pub fn answered(&self, waited: u64, now: u64) {
+        if waited < PATIENCE {
+            self.pulse.beat(self.number, now);
+        }
+    }
+
+    /// Whether the node is suspect.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect_since.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether it has been suspect for as long as it may.
+    pub fn is_over(&self, now: u64) -> bool {
+        let since = self.suspect_since.load(Ordering::Relaxed);
+        since != 0 && now.saturating_sub(since) >= PROBATION
+    }
+
+    /// Ends the suspicion.
+    pub fn clear(&self) {
+        self.suspect_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Looks at the silence at `now` and says whether the node has become suspect.
+    ///
+    /// `is_on_trial` says that its next failure is enough, `failed_check` when the last check began if it failed.
+    pub fn review(&self, is_on_trial: bool, failed_check: Option<u64>, now: u64) -> bool {
+        let overdue = self.overdue.load(Ordering::Relaxed);
+        if overdue == 0 || self.is_suspect() {
+            return false;
+        }
+        let heard = self.heard.load(Ordering::Relaxed);
+        let others = self.pulse.of_others(self.number);
+        let others_answer = others != 0 && now.saturating_sub(others) <= PATIENCE;
+        // A check that failed is proof enough that it is this node and not the request.
+        let is_checked = failed_check.is_some_and(|began| began > heard);
+        let is_witnessed = is_checked || others_answer && (is_on_trial || overdue >= WITNESSES);
+        let is_suspect = is_witnessed && now.saturating_sub(heard) >= PATIENCE;
+        if is_suspect {
+            self.suspect_since.store(now.max(1), Ordering::Relaxed);
+        }
+        is_suspect
+    }
+
+    /// Whether an attempt has waited for longer than [`PATIENCE`].
+    pub fn has_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Vigil {
+    /// An attempt that waits for `node`.
+    pub fn new(node: &Arc<Node>, patience: Patience) -> Self {
+        Self { node: Arc::clone(node), patience, is_overdue: false }
+    }
+
+    /// Looks after the node once the attempt has waited for [`PATIENCE`], and then from time to time. Says whether the
+    /// attempt should give it up.
+    pub fn look(&mut self) -> bool {
+        if !self.is_overdue {
+            self.is_overdue = true;
+            self.node.silence().overdue.fetch_add(1, Ordering::Relaxed);
+            self.node.check_call().call();
+        }
+        self.node.is_given_up(self.patience)
+    }
+}
+
+impl Drop for Vigil {
+    fn drop(&mut self) {
+        if self.is_overdue {
+            self.node.silence().overdue.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
