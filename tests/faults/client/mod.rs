@@ -1,0 +1,10 @@
+//! The clients of the site: an open loop, which sends each request at its time whatever became of those before.
+
+mod ask;
+mod connection;
+mod load;
+mod record;
+
+pub(crate) use ask::{Answers, Kind};
+pub(crate) use load::{Load, Plan};
+pub(crate) use record::{Outcome, Record};
