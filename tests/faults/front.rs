@@ -48,6 +48,10 @@ impl Front {
         self.port.address()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Reads its configuration again.
     pub(crate) fn reload(&self) {
         let pid = i32::try_from(self.child.id()).unwrap();

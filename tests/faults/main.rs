@@ -24,6 +24,7 @@ mod evidence;
 mod front;
 mod node;
 mod pace;
+mod parked;
 mod payload;
 #[path = "../integration/support/port.rs"]
 mod port;
@@ -72,7 +73,8 @@ fn main() -> ExitCode {
         let summary = Arc::clone(&summary);
         Trial::ignorable_test(row.name, move || judge(place, row, form, &summary))
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let parked = Trial::ignorable_test("parked_leave_with_their_clients", move || judge_parked(form));
+    let conclusion = libtest_mimic::run(&arguments, trials.chain([parked]).collect());
     let summary = std::mem::take(&mut *summary.lock().unwrap());
     for remark in summary.remarks {
         println!("{remark}");
@@ -112,6 +114,18 @@ fn judge(place: usize, row: &Row, form: Form, summary: &Mutex<Summary>) -> Resul
         (true, _) => Ok(Completion::Completed),
         (false, Some(logic)) => Ok(Completion::ignored_with(format!("not yet: {logic}"))),
         (false, None) => Err(complaint(seed, &violations, &evidence).into()),
+    }
+}
+
+/// Lets requests wait for nodes that are not there: many in the short form, very many in the long one.
+fn judge_parked(form: Form) -> Result<Completion, Failed> {
+    let violations = parked::run(if form.is_long { 10_000 } else { 500 });
+    match (violations.is_empty(), parked::AWAITS) {
+        (true, _) => Ok(Completion::Completed),
+        (false, Some(logic)) => {
+            Ok(Completion::ignored_with(format!("not yet: {logic}: {}", violations.join("; "))))
+        }
+        (false, None) => Err(violations.join("\n").into()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::site::{Server, Site};
 use crate::trouble::Trouble;
 
 /// How long anything may take that happens sooner or later; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(25);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(25);
 const TICK: Duration = Duration::from_millis(10);
 /// So many requests make sure that a node is in use.
 const IN_USE: usize = 5;

@@ -14,7 +14,7 @@ use Behaviour::*;
 use Fault::*;
 
 /// Whatever a row does not say.
-const ROW: Row = Row {
+pub(crate) const ROW: Row = Row {
     name: "",
     fault: Kill,
     nodes: 2,

@@ -41,6 +41,11 @@ impl Connection {
         matches!(self.reader.get_ref().as_ref().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Sends a request.
+    pub(crate) async fn send(&mut self, ask: &Ask) -> io::Result<()> {
+        send(&mut self.writer, ask).await
+    }
+
     /// Sends a request and reads its answer, at the same time: an early answer ends the sending.
     pub(crate) async fn exchange(&mut self, ask: &Ask) -> Exchange {
         let Self { reader, writer } = self;

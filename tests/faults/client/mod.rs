@@ -5,6 +5,7 @@ mod connection;
 mod load;
 mod record;
 
-pub(crate) use ask::{Answers, Kind};
+pub(crate) use ask::{Answers, Ask, Kind};
+pub(crate) use connection::Connection;
 pub(crate) use load::{Load, Plan};
 pub(crate) use record::{Outcome, Record};
