@@ -68,17 +68,19 @@ impl Evidence {
     }
 
     /// How much of its fair share each of the first `nodes` had on average of what was asked for in `from..until`.
-    ///
-    /// By when it was asked for, not by when it arrived: a node that goes on after SIGCONT reads what is long done.
     pub(crate) fn share_of_new(&self, nodes: usize, from: Moment, until: Moment) -> f64 {
+        let arrivals = self.arrivals_of_new(from, until);
+        let (theirs, all): (usize, usize) = (arrivals[..nodes].iter().sum(), arrivals.iter().sum());
+        theirs as f64 * self.nodes.len() as f64 / (all * nodes).max(1) as f64
+    }
+
+    /// Arrivals at each node, whenever they were, of what was asked for in `from..until`.
+    pub(crate) fn arrivals_of_new(&self, from: Moment, until: Moment) -> Vec<usize> {
         let is_new = |entry: &&Entry| {
             let scheduled = self.records[usize::try_from(entry.id).unwrap()].scheduled;
             entry.event == Event::Arrived && scheduled >= from && scheduled < until
         };
-        let arrivals: Vec<usize> =
-            self.nodes.iter().map(|node| node.entries.iter().filter(is_new).count()).collect();
-        let (theirs, all): (usize, usize) = (arrivals[..nodes].iter().sum(), arrivals.iter().sum());
-        theirs as f64 * self.nodes.len() as f64 / (all * nodes).max(1) as f64
+        self.nodes.iter().map(|node| node.entries.iter().filter(is_new).count()).collect()
     }
 
     /// Attempts at all nodes for each request while the fault lasted.

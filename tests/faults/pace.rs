@@ -98,10 +98,12 @@ pub(crate) fn violations(row: &Row, figures: &Figures, evidence: &Evidence) -> V
 }
 
 /// A node that is out for silence gets no work but one trial at a time, a second apart at the least.
+///
+/// Counted by when it was asked for: what a stopped node was sent it reads only when it goes on.
 fn work_for_the_silent(row: &Row, evidence: &Evidence) -> Option<String> {
     let (from, until) = (evidence.phases.broke + SILENT_WRITE, evidence.phases.healed);
     let trials = until.since(from).as_secs() as usize + 1;
-    let arrivals: usize = evidence.nodes[..row.befalls].iter().map(|node| node.arrivals(from, until)).sum();
+    let arrivals: usize = evidence.arrivals_of_new(from, until)[..row.befalls].iter().sum();
     (arrivals > trials).then(|| format!("a silent node had {arrivals} requests; at most {trials} trials"))
 }
 

@@ -38,6 +38,9 @@ const POST_500: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(500) }
 const POST_503: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(503) }];
 const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }];
 
+/// What a node says of an upload is for the client, even if it says so before it has all of it.
+const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
+
 /// Every node answers so: it is the client's answer.
 const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
 
@@ -194,6 +197,7 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
+    Row { name: "refuses_uploads_early", fault: Behave(RefusesUploads), may_fail: UPLOADS_413, ..ROW },
     // The check and the traffic disagree.
     Row { name: "check_fails_while_it_serves", fault: Behave(FailsCheck), check: Check::Http, ..ROW },
     Row {

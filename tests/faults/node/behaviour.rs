@@ -34,6 +34,8 @@ pub(crate) enum Behaviour {
     HalfBody,
     /// Answers every request with this status.
     Answers(u16),
+    /// Answers an upload with 413 when it has read the head, and wants no more of it.
+    RefusesUploads,
     /// Answers 503 with `Retry-After: 1`.
     AsksForPause,
     /// Answers traffic as it should, but the check with 500.

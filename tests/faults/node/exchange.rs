@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Node;
 use super::behaviour::Behaviour;
@@ -24,6 +24,9 @@ const BETWEEN_EVENTS: Duration = Duration::from_millis(200);
 /// Pieces of a body that trickles, and the time between two.
 const PIECES: usize = 20;
 const BETWEEN_PIECES: Duration = Duration::from_millis(100);
+
+/// How long what is left of a refused upload is read.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,9 @@ impl Node {
         self.diary.note(Event::Arrived, order.id);
         if behaviour == Behaviour::ResetsBeforeBody {
             return reset(stream);
+        }
+        if behaviour == Behaviour::RefusesUploads && order.sent > 0 {
+            return refuse_upload(stream).await;
         }
         let is_whole = self.read_body(stream, &head, order).await?;
         if !is_whole {
@@ -103,6 +109,7 @@ impl Node {
             | Behaviour::Refuses
             | Behaviour::BlackHole
             | Behaviour::FailsCheck
+            | Behaviour::RefusesUploads
             | Behaviour::ResetsBeforeBody => self.answer(stream, request).await,
             Behaviour::ResetsAfterRequest => reset(stream),
             Behaviour::ResetsOnce => {
@@ -129,7 +136,7 @@ impl Node {
             Behaviour::ClosesIdle => {
                 self.answer(stream, request).await?;
                 let moment = Duration::from_micros(fastrand::u64(..100_000));
-                let is_asked = tokio::time::timeout(moment, stream.fill_buf()).await.is_ok();
+                let is_asked = timeout(moment, stream.fill_buf()).await.is_ok();
                 Ok(if is_asked { Next::Keep } else { Next::Close })
             }
         }
@@ -255,6 +262,15 @@ fn reset(stream: &Stream) -> io::Result<Next> {
 
 async fn say_and_close(stream: &mut Stream, bytes: &[u8]) -> io::Result<Next> {
     stream.write_all(bytes).await?;
+    Ok(Next::Close)
+}
+
+/// Answers early, and closes as servers do: what is still on its way is read for a while, or a reset would overtake the
+/// answer.
+async fn refuse_upload(stream: &mut Stream) -> io::Result<Next> {
+    respond(stream, "413 Too Much", "Connection: close\r\n").await?;
+    stream.shutdown().await?;
+    let _ = timeout(LINGER, tokio::io::copy(stream, &mut tokio::io::sink())).await;
     Ok(Next::Close)
 }
 
