@@ -1,0 +1,121 @@
+//! What clients ask for: methods, bodies and connections, mixed at random from a seed.
+
+use crate::node::{Order, Place};
+
+/// A kind of request by what may be done with it when a node fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Get,
+    Head,
+    Put,
+    Delete,
+    /// POST with `Idempotency-Key`.
+    Keyed,
+    Post,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Get, Self::Head, Self::Put, Self::Delete, Self::Keyed, Self::Post];
+
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Keyed | Self::Post => "POST",
+        }
+    }
+
+    /// What it is called in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Keyed => "keyed POST",
+            other => other.method(),
+        }
+    }
+
+    /// Whether running it twice is the same as once; the design saves these after a doubt.
+    pub(crate) fn is_repeatable(self) -> bool {
+        self != Self::Post
+    }
+
+    fn sends_body(self) -> bool {
+        matches!(self, Self::Put | Self::Keyed | Self::Post)
+    }
+}
+
+/// How the answers of a row's nodes look; `Mixed` is with length and chunked, without `ETag`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    Mixed,
+    WithLength,
+    WithLengthAndEtag,
+    Chunked,
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) kind: Kind,
+    pub(crate) order: Order,
+    /// Whether its own body is chunked.
+    pub(crate) sends_chunked: bool,
+    /// Whether it gets a connection of its own rather than one that was used.
+    pub(crate) is_fresh: bool,
+}
+
+impl Ask {
+    /// The request of this id, at random.
+    pub(crate) fn random(id: u64, answers: Answers, rng: &mut fastrand::Rng) -> Self {
+        let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
+        let sent = if kind.sends_body() { length(rng) } else { 0 };
+        let wanted = length(rng);
+        let chunked = match answers {
+            Answers::Mixed => rng.bool(),
+            Answers::WithLength | Answers::WithLengthAndEtag => false,
+            Answers::Chunked => true,
+        };
+        let etag = answers == Answers::WithLengthAndEtag;
+        Self {
+            kind,
+            order: Order { place: Place::Own, id, sent, wanted, chunked, etag },
+            sends_chunked: rng.bool(),
+            is_fresh: rng.u8(..10) < 3,
+        }
+    }
+
+    /// A GET of a page that is not its own, on a connection of its own.
+    pub(crate) fn of(place: Place, id: u64) -> Self {
+        let wanted = if place == Place::Events { 0 } else { 200 };
+        let order = Order { place, id, sent: 0, wanted, chunked: false, etag: false };
+        Self { kind: Kind::Get, order, sends_chunked: false, is_fresh: true }
+    }
+
+    /// Its head on the wire.
+    pub(crate) fn head(&self) -> String {
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: site.test\r\n", self.kind.method(), self.order);
+        if self.kind == Kind::Keyed {
+            head.push_str(&format!("Idempotency-Key: \"{}\"\r\n", self.order.id));
+        }
+        if self.kind.sends_body() {
+            match self.sends_chunked {
+                true => head.push_str("Transfer-Encoding: chunked\r\n"),
+                false => head.push_str(&format!("Content-Length: {}\r\n", self.order.sent)),
+            }
+        }
+        head.push_str("\r\n");
+        head
+    }
+}
+
+/// 0, 200 B, 30 KB or, seldom, 1 MB.
+fn length(rng: &mut fastrand::Rng) -> usize {
+    match rng.u8(..100) {
+        0..24 => 0,
+        24..67 => 200,
+        67..93 => 30_000,
+        _ => 1 << 20,
+    }
+}

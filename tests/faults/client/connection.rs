@@ -1,0 +1,143 @@
+//! A client's connection, and one exchange on it.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::ask::{Ask, Kind};
+use super::record::Outcome;
+use crate::node::Place;
+use crate::payload::{self, Way};
+use crate::wire::{self, Framing, Head};
+
+/// A connection to the site.
+pub(crate) struct Connection {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+}
+
+/// How an exchange ended.
+pub(crate) struct Exchange {
+    pub(crate) outcome: Outcome,
+    pub(crate) node: Option<String>,
+    /// Whether the connection is good for another.
+    pub(crate) keeps: bool,
+}
+
+impl Connection {
+    pub(crate) async fn open(site: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(site).await?;
+        stream.set_nodelay(true)?;
+        let (reader, writer) = stream.into_split();
+        Ok(Self { reader: BufReader::with_capacity(64 << 10, reader), writer })
+    }
+
+    /// Whether the site has not ended it while it was idle.
+    pub(crate) fn is_alive(&self) -> bool {
+        let mut byte = [0];
+        matches!(self.reader.get_ref().as_ref().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&mut self, ask: &Ask) -> io::Result<()> {
+        send(&mut self.writer, ask).await
+    }
+
+    /// Sends a request and reads its answer, at the same time: an early answer ends the sending.
+    pub(crate) async fn exchange(&mut self, ask: &Ask) -> Exchange {
+        let Self { reader, writer } = self;
+        let mut sending = Box::pin(send(writer, ask));
+        let mut is_sent = false;
+        let answer = tokio::select! {
+            // Where sending fails, an answer may be there all the same.
+            sent = &mut sending => {
+                is_sent = sent.is_ok();
+                read_answer(reader, ask).await
+            }
+            early = begun(reader) => match early {
+                Ok(()) => read_answer(reader, ask).await,
+                Err(error) => Answer::none(&error.to_string()),
+            },
+        };
+        Exchange { keeps: answer.keeps && is_sent, outcome: answer.outcome, node: answer.node }
+    }
+}
+
+async fn send(writer: &mut OwnedWriteHalf, ask: &Ask) -> io::Result<()> {
+    writer.write_all(ask.head().as_bytes()).await?;
+    let body = payload::of(ask.order.id, Way::ToNode, ask.order.sent);
+    match ask.sends_chunked && matches!(ask.kind, Kind::Put | Kind::Keyed | Kind::Post) {
+        true => wire::write_chunked(writer, body).await,
+        false => writer.write_all(body).await,
+    }
+}
+
+/// Returns when the answer begins or can no longer begin.
+async fn begun(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<()> {
+    reader.fill_buf().await.map(drop)
+}
+
+struct Answer {
+    outcome: Outcome,
+    node: Option<String>,
+    keeps: bool,
+}
+
+impl Answer {
+    fn none(why: &str) -> Self {
+        Self { outcome: Outcome::NoAnswer(why.to_owned()), node: None, keeps: false }
+    }
+}
+
+async fn read_answer(reader: &mut BufReader<OwnedReadHalf>, ask: &Ask) -> Answer {
+    let head = loop {
+        match wire::read_head(reader).await {
+            Ok(Some(head)) if head.first_line.split(' ').nth(1) == Some("100") => {}
+            Ok(Some(head)) => break head,
+            Ok(None) => return Answer::none("closed"),
+            Err(error) => return Answer::none(&error.to_string()),
+        }
+    };
+    let mut body = Vec::new();
+    let is_whole = match ask.kind {
+        Kind::Head => Ok(()),
+        _ => wire::read_body(reader, head.framing(Framing::UntilClose), &mut body).await,
+    };
+    let outcome = judge(ask, &head, &body, is_whole.is_ok());
+    let keeps = is_whole.is_ok() && !head.closes();
+    Answer { outcome, node: head.header("x-node").map(str::to_owned), keeps }
+}
+
+fn judge(ask: &Ask, head: &Head, body: &[u8], is_whole: bool) -> Outcome {
+    let Some(status) = head.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()) else {
+        return Outcome::Wrong(format!("no status: {:?}", head.first_line));
+    };
+    match (status, is_whole) {
+        (418, _) => Outcome::Wrong("the node got another body than was sent".to_owned()),
+        (200, true) if is_right(ask, body) => Outcome::Served,
+        (200, true) => Outcome::Wrong(format!("{} of {} B that look whole", body.len(), ask.order.wanted)),
+        (200, false) if is_beginning(ask, body) => Outcome::Cut,
+        (200, false) => Outcome::Wrong("another body, which broke off".to_owned()),
+        (_, true) => Outcome::Status(status),
+        (_, false) => Outcome::Cut,
+    }
+}
+
+fn is_right(ask: &Ask, body: &[u8]) -> bool {
+    match (ask.kind, ask.order.place) {
+        (Kind::Head, _) => body.is_empty(),
+        (_, Place::Events) => body.ends_with(b"data: 29\n\n"),
+        _ => body == expected(ask),
+    }
+}
+
+fn is_beginning(ask: &Ask, body: &[u8]) -> bool {
+    ask.order.place == Place::Events || expected(ask).starts_with(body)
+}
+
+fn expected(ask: &Ask) -> &'static [u8] {
+    payload::of(ask.order.id, Way::ToClient, ask.order.wanted)
+}

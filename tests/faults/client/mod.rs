@@ -1,0 +1,11 @@
+//! The clients of the site: an open loop, which sends each request at its time whatever became of those before.
+
+mod ask;
+mod connection;
+mod load;
+mod record;
+
+pub(crate) use ask::{Answers, Ask, Kind};
+pub(crate) use connection::Connection;
+pub(crate) use load::{Load, Plan};
+pub(crate) use record::{Outcome, Record};

@@ -1,0 +1,57 @@
+//! What a node does with connections and requests: as it should, or one of the faults.
+
+use serde::{Deserialize, Serialize};
+
+/// How a node behaves; sent to it as a line of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Behaviour {
+    /// Answers every request at once and keeps connections.
+    Healthy,
+
+    /// Nobody listens. Connections that exist end after their next answer.
+    Refuses,
+    /// Connections are neither accepted nor refused. Those that exist end after their next answer.
+    BlackHole,
+
+    /// Resets the connection when it has read the whole request.
+    ResetsAfterRequest,
+    /// As above, for one request; then all is well.
+    ResetsOnce,
+    /// As above, for one request in ten.
+    ResetsOneInTen,
+    /// Resets the connection when it has read the head of the request.
+    ResetsBeforeBody,
+    /// Closes the connection when it has read the whole request.
+    Closes,
+    /// Reads the whole request and does nothing more about it, until healed: then it resets.
+    Silent,
+
+    /// Answers bytes that are no HTTP.
+    Garbage,
+    /// Answers a head that breaks off.
+    HalfHead,
+    /// Answers a whole head and half of the body that it announced.
+    HalfBody,
+    /// Answers every request with this status.
+    Answers(u16),
+    /// Answers an upload with 413 when it has read the head, and wants no more of it.
+    RefusesUploads,
+    /// Answers 503 with `Retry-After: 1`.
+    AsksForPause,
+    /// Answers traffic as it should, but the check with 500.
+    FailsCheck,
+
+    /// Answers after so many milliseconds.
+    Slow(u64),
+    /// Answers at once, but the body comes in twenty pieces, 100 ms apart.
+    Trickles,
+    /// Closes a connection up to 100 ms after an answer, without having announced it.
+    ClosesIdle,
+}
+
+impl Behaviour {
+    /// Whether new connections are accepted.
+    pub(crate) fn accepts(self) -> bool {
+        !matches!(self, Self::Refuses | Self::BlackHole)
+    }
+}

@@ -1,0 +1,256 @@
+//! The table: every fault, and what the design promises under it. Written down before anything is measured.
+//!
+//! Of every row it is expected that nothing fails but what `may_fail` names, that no POST is executed twice, that nothing
+//! truncated or mixed up looks whole, and that every node is back at work when all is healed.
+
+use std::time::Duration;
+
+use crate::client::{Answers, Kind};
+use crate::node::{Behaviour, Place};
+use crate::row::{Answered, Check, Fault, How, Loss, Row};
+
+use Answered::{DespiteBlackHole, DespiteSilence, Once, Promptly, WhileItLasts};
+use Behaviour::*;
+use Fault::*;
+
+/// Whatever a row does not say.
+pub(crate) const ROW: Row = Row {
+    name: "",
+    fault: Kill,
+    nodes: 2,
+    befalls: 1,
+    check: Check::Tcp,
+    answers: Answers::Mixed,
+    may_fail: &[],
+    answered: Promptly,
+    load: None,
+    is_left_alone: false,
+    executions: 3,
+    per_second: None,
+    awaits: None,
+};
+
+/// It may have run: the third column of the design's table.
+const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
+
+/// An answer to what may not run twice is passed on.
+const POST_500: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(500) }];
+const POST_503: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(503) }];
+const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }];
+
+/// What a node says of an upload is for the client, even if it says so before it has all of it.
+const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
+
+/// Every node answers so: it is the client's answer.
+const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
+
+/// Only GET can be finished from another node.
+const ALL_BUT_GET_CUT: &[Loss] =
+    &[Loss { kinds: &[Kind::Put, Kind::Delete, Kind::Keyed, Kind::Post], how: How::Cut }];
+
+/// The node crashes under others that it was serving, too.
+const CRASH: &[Loss] = &[
+    Loss { kinds: &[Kind::Get], how: How::Url(502) },
+    Loss { kinds: &[Kind::Post], how: How::Status(502) },
+    Loss { kinds: &Kind::ALL, how: How::BrokenTwice },
+];
+
+/// A stream cannot be begun again by anyone but its client.
+const STREAMS: &[Loss] = &[POST_502[0], Loss { kinds: &[Kind::Get], how: How::StreamOfItsNode }];
+
+pub(crate) const TABLE: &[Row] = &[
+    // Gone, or as good as gone.
+    Row { name: "killed", fault: Kill, may_fail: POST_502, ..ROW },
+    Row { name: "two_of_three_killed", fault: Kill, nodes: 3, befalls: 2, may_fail: POST_502, ..ROW },
+    Row { name: "stopped", fault: Stop, answered: DespiteSilence, awaits: Some("silence"), ..ROW },
+    Row { name: "black_hole", fault: Behave(BlackHole), answered: DespiteBlackHole, ..ROW },
+    Row { name: "refuses", fault: Behave(Refuses), ..ROW },
+    Row {
+        name: "never_answers",
+        fault: Behave(Silent),
+        // Healed, it has forgotten them.
+        may_fail: POST_502,
+        answered: DespiteSilence,
+        awaits: Some("silence"),
+        ..ROW
+    },
+    Row {
+        name: "both_killed_for_a_second",
+        fault: KillFor(Duration::from_secs(1)),
+        befalls: 2,
+        may_fail: POST_502,
+        answered: Once,
+        awaits: Some("parking"),
+        ..ROW
+    },
+    Row { name: "flapping", fault: Flap, ..ROW },
+    // Breaks.
+    Row {
+        name: "resets_after_request",
+        fault: Behave(ResetsAfterRequest),
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "resets_before_body",
+        fault: Behave(ResetsBeforeBody),
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "resets_one_in_ten",
+        fault: Behave(ResetsOneInTen),
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row { name: "both_reset_one_each", fault: ResetOneEach, befalls: 2, may_fail: POST_502, ..ROW },
+    Row {
+        name: "closes_without_answer",
+        fault: Behave(Closes),
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row { name: "closes_idle_connections", fault: Behave(ClosesIdle), ..ROW },
+    Row { name: "garbage", fault: Behave(Garbage), may_fail: POST_502, awaits: Some("replay"), ..ROW },
+    Row { name: "half_a_head", fault: Behave(HalfHead), may_fail: POST_502, awaits: Some("replay"), ..ROW },
+    Row {
+        name: "half_a_body_with_length",
+        fault: Behave(HalfBody),
+        answers: Answers::WithLength,
+        may_fail: ALL_BUT_GET_CUT,
+        awaits: Some("splice"),
+        ..ROW
+    },
+    Row {
+        name: "half_a_body_with_etag",
+        fault: Behave(HalfBody),
+        answers: Answers::WithLengthAndEtag,
+        may_fail: ALL_BUT_GET_CUT,
+        awaits: Some("splice"),
+        ..ROW
+    },
+    Row {
+        name: "half_a_body_chunked",
+        fault: Behave(HalfBody),
+        answers: Answers::Chunked,
+        may_fail: ALL_BUT_GET_CUT,
+        awaits: Some("splice"),
+        ..ROW
+    },
+    // Says that it is broken.
+    Row {
+        name: "answers_500",
+        fault: Behave(Answers(500)),
+        may_fail: POST_500,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "answers_502",
+        fault: Behave(Answers(502)),
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "answers_503",
+        fault: Behave(Answers(503)),
+        may_fail: POST_503,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "answers_504",
+        fault: Behave(Answers(504)),
+        may_fail: POST_504,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row { name: "answers_503_and_asks_for_pause", fault: Behave(AsksForPause), may_fail: POST_503, ..ROW },
+    Row {
+        name: "answers_500_while_its_check_passes",
+        fault: Behave(Answers(500)),
+        check: Check::Http,
+        may_fail: POST_500,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "all_answer_500",
+        fault: Behave(Answers(500)),
+        befalls: 2,
+        may_fail: ALL_500,
+        answered: WhileItLasts,
+        load: Some(1.3),
+        per_second: Some(300),
+        awaits: Some("budget"),
+        ..ROW
+    },
+    Row {
+        name: "restarts_answering_503",
+        fault: RestartUnready,
+        may_fail: &[POST_502[0], POST_503[0]],
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row { name: "refuses_uploads_early", fault: Behave(RefusesUploads), may_fail: UPLOADS_413, ..ROW },
+    // The check and the traffic disagree.
+    Row { name: "check_fails_while_it_serves", fault: Behave(FailsCheck), check: Check::Http, ..ROW },
+    Row {
+        name: "check_fails_on_all_while_they_serve",
+        fault: Behave(FailsCheck),
+        befalls: 2,
+        check: Check::Http,
+        ..ROW
+    },
+    // The request is at fault.
+    Row {
+        name: "one_url_answers_500_everywhere",
+        fault: Url(Place::Poison),
+        may_fail: &[Loss { kinds: &[Kind::Get], how: How::Url(500) }],
+        executions: 2,
+        is_left_alone: true,
+        ..ROW
+    },
+    Row {
+        name: "one_url_crashes_its_node",
+        fault: Url(Place::Crash),
+        nodes: 3,
+        may_fail: CRASH,
+        executions: 2,
+        answered: WhileItLasts,
+        awaits: Some("the request that is at fault"),
+        ..ROW
+    },
+    // Slow, which is not broken.
+    Row { name: "slow_by_3_s", fault: Behave(Slow(3_000)), answered: WhileItLasts, ..ROW },
+    Row {
+        name: "slow_by_a_quarter_of_a_second",
+        fault: Behave(Slow(250)),
+        answered: WhileItLasts,
+        is_left_alone: true,
+        ..ROW
+    },
+    Row {
+        name: "one_url_takes_10_s",
+        fault: Url(Place::Report),
+        answered: WhileItLasts,
+        executions: 1,
+        is_left_alone: true,
+        ..ROW
+    },
+    Row {
+        name: "body_trickles",
+        fault: Behave(Trickles),
+        answered: WhileItLasts,
+        is_left_alone: true,
+        ..ROW
+    },
+    // What goes on meanwhile.
+    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
+    Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
+];
