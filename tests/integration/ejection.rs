@@ -110,7 +110,12 @@ fn request_that_fails_everywhere_is_retried_once_and_takes_no_node_out() {
 
 #[test]
 fn retries_do_not_double_the_load_of_nodes_that_all_fail() {
-    let node = || Origin::start(|call| call.answer(500, call.target().to_owned()));
+    let node = || {
+        Origin::start(|call| {
+            let target = call.target().to_owned();
+            call.answer(500, target)
+        })
+    };
     let nodes = [node(), node()];
     let bookend = Bookend::start(&Site::of(&[&nodes[0], &nodes[1]]).with_pool("retry_budget: 0"));
     let mut client = Client::connect(bookend.address());
