@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults build bench bench-micro deny clean
+.PHONY: help demo test faults faults-peers build bench bench-micro deny clean
 
 CARGO ?= cargo
 # Where `make demo` builds: the program by cargo, the small server by rustc alone, since as an example it would bring all that
@@ -28,6 +28,11 @@ test: ## format, lints, every test, documentation
 faults: ## every fault of a node under load, with latencies: about a quarter of an hour; FAULTS='killed' chooses
 	@scripts/setup build
 	BOOKEND_FAULTS=long $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
+
+faults-peers: ## the same faults in front of bookend, nginx, HAProxy, Envoy, Traefik and Caddy, as they come and tuned
+	@scripts/setup build
+	@scripts/setup peers
+	BOOKEND_FAULTS=peers $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
 
 build: ## the program as it is released: target/release/bookend
 	@scripts/setup build

@@ -1,16 +1,19 @@
 //! Time that several processes agree on.
 
 use std::ops::Add;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// A moment, to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// Now.
+/// Now, by the system's monotonic clock, which all processes share.
 pub(crate) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Moment(u64::try_from(since.as_micros()).unwrap())
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap();
+    Moment(seconds * 1_000_000 + u64::try_from(now.tv_nsec).unwrap() / 1_000)
 }
 
 impl Moment {

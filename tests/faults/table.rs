@@ -62,7 +62,14 @@ pub(crate) const TABLE: &[Row] = &[
     // Gone, or as good as gone.
     Row { name: "killed", fault: Kill, may_fail: POST_502, ..ROW },
     Row { name: "two_of_three_killed", fault: Kill, nodes: 3, befalls: 2, may_fail: POST_502, ..ROW },
-    Row { name: "stopped", fault: Stop, answered: DespiteSilence, awaits: Some("silence"), ..ROW },
+    Row {
+        name: "stopped",
+        fault: Stop,
+        may_fail: POST_504,
+        answered: DespiteSilence,
+        awaits: Some("silence"),
+        ..ROW
+    },
     Row { name: "black_hole", fault: Behave(BlackHole), answered: DespiteBlackHole, ..ROW },
     Row { name: "refuses", fault: Behave(Refuses), ..ROW },
     Row {

@@ -1,7 +1,11 @@
-//! What stands in front of the nodes: bookend as it comes.
+//! What stands in front of the nodes: bookend, or one of its peers.
 
-use std::fmt::Write as _;
+mod bookend;
+mod guard;
+mod peer;
+
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+pub(crate) use guard::run as run_guard;
+pub(crate) use peer::{PEERS, Peer};
 
 use crate::port::Port;
 use crate::row::Check;
@@ -20,11 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proxy {
     Bookend,
+    Peer(&'static Peer),
 }
 
 /// A running proxy; killed when dropped.
 pub(crate) struct Front {
-    child: Child,
+    guard: Child,
+    pid: u32,
     port: Port,
     log: PathBuf,
 }
@@ -35,11 +44,15 @@ impl Front {
         let port = Port::free();
         let log = directory.join("proxy.log");
         let mut command = match proxy {
-            Proxy::Bookend => bookend(&configuration(port.address(), check, nodes), directory),
+            Proxy::Bookend => bookend::command(port.address(), check, nodes, directory),
+            Proxy::Peer(peer) => peer.command(port.address(), nodes, directory),
         };
-        let output = File::create(&log).unwrap();
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        let mut front = Self { child: command.spawn().unwrap(), port, log };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+        let mut guard = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(guard.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = line.trim().parse().expect("the program can be started");
+        let mut front = Self { guard, pid, port, log };
         front.wait_until_it_accepts();
         front
     }
@@ -49,18 +62,18 @@ impl Front {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
-    /// Reads its configuration again.
+    /// Has it read its configuration again.
     pub(crate) fn reload(&self) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+        let pid = Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
+        kill_process(pid, Signal::HUP).unwrap();
     }
 
     /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.guard.try_wait().unwrap().is_none()
     }
 
     /// The last lines that it has logged.
@@ -83,34 +96,15 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // The guard kills the proxy and ends with it.
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
     }
 }
 
-fn bookend(configuration: &str, directory: &Path) -> Command {
-    let file = directory.join("bookend.yaml");
-    fs::write(&file, configuration).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+/// The command that runs a program under guard.
+fn guarded(program: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("guard").arg(program);
     command
-        .args(["run", "-c"])
-        .arg(file)
-        .env("STATE_DIRECTORY", directory.join("state"))
-        .env("RUST_LOG", "info");
-    command
-}
-
-/// The smallest useful file. Only what would collide with other rows is said, and the check where the row is about it.
-fn configuration(listener: SocketAddr, check: Check, nodes: &[SocketAddr]) -> String {
-    let mut yaml =
-        format!("admin: {{ address: off }}\nlisteners:\n  - address: {listener}\npools:\n  web:\n");
-    if check == Check::Http {
-        yaml.push_str("    health_check: { type: http, path: /health }\n");
-    }
-    yaml.push_str("    nodes:\n");
-    for (number, address) in nodes.iter().enumerate() {
-        writeln!(yaml, "      - {{ address: \"{address}\", name: node-{} }}", number + 1).unwrap();
-    }
-    yaml.push_str("routes:\n  - pool: web\n");
-    yaml
 }

@@ -1,0 +1,33 @@
+//! bookend as it comes.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::row::Check;
+
+pub(super) fn command(listener: SocketAddr, check: Check, nodes: &[SocketAddr], directory: &Path) -> Command {
+    let file = directory.join("bookend.yaml");
+    fs::write(&file, configuration(listener, check, nodes)).unwrap();
+    let mut command = super::guarded(Path::new(env!("CARGO_BIN_EXE_bookend")));
+    command.args(["run", "-c"]).arg(file);
+    command.env("STATE_DIRECTORY", directory.join("state")).env("RUST_LOG", "info");
+    command
+}
+
+/// The smallest useful file. Only what would collide with other rows is said, and the check where the row is about it.
+fn configuration(listener: SocketAddr, check: Check, nodes: &[SocketAddr]) -> String {
+    let mut yaml =
+        format!("admin: {{ address: off }}\nlisteners:\n  - address: {listener}\npools:\n  web:\n");
+    if check == Check::Http {
+        yaml.push_str("    health_check: { type: http, path: /health }\n");
+    }
+    yaml.push_str("    nodes:\n");
+    for (number, address) in nodes.iter().enumerate() {
+        writeln!(yaml, "      - {{ address: \"{address}\", name: node-{} }}", number + 1).unwrap();
+    }
+    yaml.push_str("routes:\n  - pool: web\n");
+    yaml
+}
