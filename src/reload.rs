@@ -241,6 +241,11 @@ impl Reloader {
         }
     }
 
+    /// Ends every connection, whatever it is doing.
+    pub fn cut(&self) {
+        self.door.cut();
+    }
+
     /// Closes every listener, for good.
     pub async fn close(&mut self) {
         self.door.close().await;

@@ -59,6 +59,8 @@ pub struct Connection {
     late: AtomicU8,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
+    /// It has had all the time there is.
+    is_cut: AtomicBool,
 }
 
 impl Connection {
@@ -79,6 +81,7 @@ impl Connection {
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
             is_broken_off: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -160,6 +163,16 @@ impl Connection {
         self.is_broken_off.store(true, Ordering::Relaxed);
     }
 
+    /// From now on its stream fails: the process stops, and what is under way has had its time.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was cut because the process stops.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_broken_off(&self) -> bool {
         self.is_broken_off.load(Ordering::Relaxed)
     }
@@ -196,6 +209,11 @@ impl Connection {
 
     pub(super) fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
+    }
+
+    /// How long the wait has lasted, or how long it is since its last progress.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_millis(clock::millis().saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
     /// When the wait ends, in milliseconds of the clock.

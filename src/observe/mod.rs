@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 
-pub use self::access_log::{AccessLog, OpenError, Prepared, Record};
+pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::gauges::{NodeNow, Now};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};

@@ -28,6 +28,9 @@ use crate::reload::{History, LoadError, Reloader, Source};
 /// How long a connection that was just accepted has for its first request when the process stops.
 const FIRST_READ: Duration = Duration::from_millis(100);
 
+/// How long requests that are cut may take to come to their end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// How long the last lines of the access log may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -131,8 +134,13 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         // Whoever asks twice has lost patience.
         _ = signals.stop() => {}
     }
+    let cut = limits.open();
+    if cut > 0 {
+        reloader.cut();
+        let _ = tokio::time::timeout(LAST_WORDS, limits.emptied()).await;
+    }
     write_last_lines(&observer).await;
-    observer.stopped(limits.open());
+    observer.stopped(cut);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use log::{error, info};
 use parking_lot::Mutex;
 use prometheus::IntCounter;
 
-pub use self::record::Record;
+pub use self::record::{Asked, Record};
 pub use self::sink::OpenError;
 use self::writer::{Ended, Writer};
 use super::Limited;

@@ -101,9 +101,9 @@ impl Bookend {
         self.child.wait().unwrap();
     }
 
-    /// A command of the program that finds this one by `--socket`.
+    /// A command of the program, as it is typed, that finds this one by `--socket`.
     pub(crate) fn command(&self, name: &str) -> Output {
-        program().arg(name).arg("--socket").arg(self.socket()).output().unwrap()
+        program().args(name.split(' ')).arg("--socket").arg(self.socket()).output().unwrap()
     }
 
     /// Everything that it has logged.
