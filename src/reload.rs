@@ -92,7 +92,7 @@ pub struct History {
 pub struct Latest {
     /// When the configuration in force came into force.
     pub in_force_at: SystemTime,
-    /// The last configuration that was refused.
+    /// The last configuration that was refused; it stays known after another came into force.
     pub refused: Option<Refused>,
 }
 
@@ -103,6 +103,8 @@ pub struct Refused {
     pub at: SystemTime,
     /// Why.
     pub why: Arc<LoadError>,
+    /// Whether a configuration has come into force since.
+    pub is_superseded: bool,
 }
 
 impl History {
@@ -124,11 +126,16 @@ impl History {
 
     /// A configuration came into force; what was refused before it is mended.
     fn in_force(&self) {
-        *self.latest.lock() = Latest { in_force_at: clock::wall(), refused: None };
+        let mut latest = self.latest.lock();
+        latest.in_force_at = clock::wall();
+        if let Some(refused) = &mut latest.refused {
+            refused.is_superseded = true;
+        }
     }
 
     fn refused(&self, why: &Arc<LoadError>) {
-        self.latest.lock().refused = Some(Refused { at: clock::wall(), why: Arc::clone(why) });
+        let refused = Refused { at: clock::wall(), why: Arc::clone(why), is_superseded: false };
+        self.latest.lock().refused = Some(refused);
     }
 }
 

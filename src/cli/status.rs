@@ -12,7 +12,7 @@ use super::client::Target;
 use super::say;
 use super::table::{Cell, Colour, aligned, paint};
 use crate::admin::Problem;
-use crate::admin::status::{Node, NodeState, Pool, Requests, Status};
+use crate::admin::status::{Node, NodeState, Pool, Refused, Requests, Status};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -88,14 +88,25 @@ fn page(status: &Status, has_colour: bool) -> String {
         text.push_str(&table(pool, has_colour));
     }
     if let Some(refused) = &configuration.refused {
-        let head = format!("reload refused {} ago:", span(refused.seconds_ago));
-        text.push_str(&format!("\n{}\n", paint(&head, Colour::Red, has_colour)));
-        for line in refused.why.lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
+        text.push_str(&refusal(refused, has_colour));
     }
     text.push('\n');
     text.push_str(&verdict(status, has_colour));
+    text
+}
+
+/// All that is wrong, or, when it no longer matters, that it was.
+fn refusal(refused: &Refused, has_colour: bool) -> String {
+    let ago = span(refused.seconds_ago);
+    if refused.superseded {
+        let line = format!("last refused reload: {ago} ago, mended since");
+        return format!("\n{}\n", paint(&line, Colour::Dim, has_colour));
+    }
+    let head = format!("reload refused {ago} ago:");
+    let mut text = format!("\n{}\n", paint(&head, Colour::Red, has_colour));
+    for line in refused.why.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
     text
 }
 

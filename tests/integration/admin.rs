@@ -204,7 +204,20 @@ fn reload_waits_for_its_outcome() {
     let output = bookend.command("status");
     assert_eq!(output.status.code(), Some(1), "a refused reload is not well");
     assert!(said(&output).contains("helth_check"), "{}", said(&output));
-    assert_eq!(status(&bookend)["configuration"]["refused"]["problems"].as_array().unwrap().len(), 2);
+    let refused = &status(&bookend)["configuration"]["refused"];
+    assert_eq!((&refused["superseded"], refused["problems"].as_array().unwrap().len()), (&false.into(), 2));
+
+    bookend.write_configuration(&site(&[&new]).to_yaml(&[bookend.address()]));
+    assert_eq!(bookend.command("reload").status.code(), Some(0));
+    let output = bookend.command("status");
+    assert_eq!(output.status.code(), Some(0), "it is mended: {}", said(&output));
+    assert!(
+        said(&output).contains("last refused reload") && said(&output).contains("mended since"),
+        "{}",
+        said(&output)
+    );
+    let refused = &status(&bookend)["configuration"]["refused"];
+    assert_eq!((&refused["superseded"], refused["problems"].as_array().unwrap().len()), (&true.into(), 2));
 
     let taken = Port::free();
     let _taken = TcpListener::bind(taken.address()).unwrap();
