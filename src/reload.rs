@@ -50,6 +50,9 @@ pub enum LoadError {
     /// The access log could not be opened.
     #[error(transparent)]
     AccessLog(#[from] OpenError),
+    /// The operator's side cannot follow.
+    #[error(transparent)]
+    Operators(Box<dyn Error + Send + Sync>),
 }
 
 impl Source {
@@ -189,12 +192,18 @@ impl Reloader {
     }
 
     /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
-    pub async fn reload(&mut self) -> Result<u64, Arc<LoadError>> {
-        match self.try_reload().await {
-            Ok(number) => {
+    ///
+    /// `prepare` is for whatever stands above and follows the configuration as well: it changes nothing yet, and what it
+    /// returns is handed back once all has worked.
+    pub async fn reload<T>(
+        &mut self,
+        prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
+    ) -> Result<(u64, T), Arc<LoadError>> {
+        match self.try_reload(prepare).await {
+            Ok((number, prepared)) => {
                 self.history.in_force();
                 self.observer.configuration_in_force(number, &self.source.name());
-                Ok(number)
+                Ok((number, prepared))
             }
             Err(why) => {
                 let why = Arc::new(why);
@@ -205,7 +214,10 @@ impl Reloader {
         }
     }
 
-    async fn try_reload(&mut self) -> Result<u64, LoadError> {
+    async fn try_reload<T>(
+        &mut self,
+        prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
+    ) -> Result<(u64, T), LoadError> {
         let source = self.source.clone();
         let config = tokio::task::spawn_blocking(move || source.load())
             .await
@@ -214,6 +226,7 @@ impl Reloader {
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
         let prepared = self.door.prepare(&next.config().listeners).await?;
+        let above = prepare(next.config()).await?;
         // Last of all that can fail: a file that is not there yet is made by opening it.
         let log = self.prepare_access_log(next.config()).await?;
         self.probes.resolve_first(&next).await;
@@ -223,7 +236,7 @@ impl Reloader {
         self.current.swap(Arc::clone(&next));
         self.door.open(prepared);
         self.probes.follow(&next);
-        Ok(next.number())
+        Ok((next.number(), above))
     }
 
     async fn prepare_access_log(&self, config: &Config) -> Result<Prepared, OpenError> {
@@ -243,8 +256,8 @@ impl Reloader {
         if before.state_dir != after.state_dir {
             self.observer.needs_restart("state_dir");
         }
-        if before.admin != after.admin {
-            self.observer.needs_restart("admin");
+        if before.admin.socket != after.admin.socket {
+            self.observer.needs_restart("admin.socket");
         }
     }
 

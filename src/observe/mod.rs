@@ -231,6 +231,11 @@ impl Observer {
         warn!("operators are not listened to place={place} why={why:?}", why = why.to_string());
     }
 
+    /// The operator's side is no longer reached there because the configuration no longer names it.
+    pub fn admin_stopped_listening(&self, place: &dyn Display) {
+        info!("operators are no longer listened to place={place}");
+    }
+
     /// Somebody asked for a change.
     pub fn asked(&self, what: &str, by: &dyn Display) {
         info!("asked what={what} by={by}");
