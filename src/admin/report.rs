@@ -60,7 +60,13 @@ pub(super) fn now(desk: &Desk) -> Now {
             });
         }
     }
-    Now { connections: desk.limits.open(), generation: generation.number(), nodes }
+    let refused = desk.history.latest().refused;
+    Now {
+        connections: desk.limits.open(),
+        generation: generation.number(),
+        is_last_reload_good: refused.is_none_or(|refused| refused.is_superseded),
+        nodes,
+    }
 }
 
 fn configuration(desk: &Desk, generation: u64, wall: SystemTime) -> Configuration {

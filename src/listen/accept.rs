@@ -19,7 +19,7 @@ use super::shard::{Shard, place};
 use super::stream::ClientStream;
 use super::{cut, linger};
 use crate::config;
-use crate::observe::Observer;
+use crate::observe::{Limit, Observer};
 
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -107,8 +107,8 @@ impl Acceptor {
 
     fn refuse(&self, tcp: TcpStream, client: SocketAddr, full: Full) {
         let (limit, status) = match full {
-            Full::InAll => ("in all", StatusCode::SERVICE_UNAVAILABLE),
-            Full::ForClient => ("for one client", StatusCode::TOO_MANY_REQUESTS),
+            Full::InAll => (Limit::InAll, StatusCode::SERVICE_UNAVAILABLE),
+            Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
         };
         self.observer.connection_refused(&client.ip(), limit);
         // In a flood the rest is closed without a word.

@@ -61,6 +61,15 @@ pub struct Ended<'a> {
     pub took: Duration,
 }
 
+/// A limit on connections of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As many as there may be in all.
+    InAll,
+    /// As many as one client may have.
+    ForClient,
+}
+
 /// An attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -72,6 +81,16 @@ pub struct Attempt<'a> {
     pub reach: Reach,
     /// Whether another attempt follows.
     pub followed: bool,
+}
+
+impl Limit {
+    /// The limit in words, for logs and metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InAll => "in all",
+            Self::ForClient => "for one client",
+        }
+    }
 }
 
 impl Observer {
@@ -143,8 +162,8 @@ impl Observer {
     /// A node's standing changed.
     pub fn node(&self, pool: &str, node: &str, transition: Transition, why: &dyn Display) {
         let to = match transition {
-            Transition::Up => "up",
-            Transition::Down => "down",
+            Transition::Up => metrics::UP,
+            Transition::Down => metrics::DOWN,
         };
         self.metrics.node_changed(pool, node, to);
         match transition {
@@ -201,8 +220,9 @@ impl Observer {
     }
 
     /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: &dyn Display, limit: &str) {
+    pub fn connection_refused(&self, client: &dyn Display, limit: Limit) {
         self.metrics.connection_refused(limit);
+        let limit = limit.as_str();
         self.refusals.warn((self.now)(), |left_out| {
             format!("connection refused client={client} limit={limit}{left_out}")
         });

@@ -95,27 +95,6 @@ fn metrics_keep_to_the_conventions_of_prometheus() {
 }
 
 #[test]
-fn alert_rules_are_rules() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/examples/alerts.yml");
-    let output = Command::new("promtool").args(["check", "rules", rules]).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    let node = Origin::answering("a");
-    let bookend = Bookend::start(&site(&[&node]));
-    fetch(bookend.address(), "/");
-    let metrics = eventually("the request is counted", || {
-        let (_, metrics) = over_socket(&bookend, "GET", "/metrics");
-        metrics.contains("bookend_requests_total").then_some(metrics)
-    });
-    // Nobody was refused, so nothing was counted.
-    let known = metrics + "bookend_connections_refused_total";
-    let rules = fs::read_to_string(rules).unwrap();
-    let named = rules.split(|c: char| !c.is_ascii_lowercase() && c != '_');
-    for name in named.filter(|name| name.starts_with("bookend_")) {
-        assert!(known.contains(name), "there is no metric {name}");
-    }
-}
-
-#[test]
 fn balancers_look_away_before_it_stops() {
     let node = Origin::answering("a");
     let mut bookend = Bookend::start(&site(&[&node]).with_top("server: { shutdown_delay: 3s }"));
