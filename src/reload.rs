@@ -153,6 +153,15 @@ pub fn in_full(error: &dyn Error) -> String {
     text
 }
 
+/// Each reason by itself, on one line.
+fn each(why: &LoadError) -> Vec<String> {
+    let line = |text: String| text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    match why {
+        LoadError::Problems(problems) => problems.iter().map(|problem| line(problem.to_string())).collect(),
+        other => vec![line(in_full(other))],
+    }
+}
+
 /// Everything that follows the configuration in force.
 pub struct Reloader {
     source: Source,
@@ -208,7 +217,7 @@ impl Reloader {
             Err(why) => {
                 let why = Arc::new(why);
                 self.history.refused(&why);
-                self.observer.reload_refused(self.current.load().number(), &in_full(&why));
+                self.observer.reload_refused(self.current.load().number(), &each(&why));
                 Err(why)
             }
         }

@@ -149,12 +149,12 @@ impl Observer {
         };
         lines.warn((self.now)(), |left_out| {
             let Ended { id, route, pool, path, status, outcome, attempts, .. } = ended;
-            let (outcome, took) = (outcome.as_str(), ended.took.as_millis());
+            let (outcome, took) = (outcome.as_str(), ended.took.as_secs_f64() * 1000.0);
             let cause = ended.cause.to_string();
             let cause = if cause.is_empty() { cause } else { format!(" cause={cause:?}") };
             format!(
                 "request {kind} id={id} route={route} pool={pool} status={status} outcome={outcome} \
-                 attempts={attempts} nodes={path}{cause} took={took}ms{left_out}"
+                 attempts={attempts} nodes={path}{cause} took={took:.1}ms{left_out}"
             )
         });
     }
@@ -180,10 +180,18 @@ impl Observer {
         info!("configuration in force generation={generation} file={file}");
     }
 
-    /// A configuration was refused; the one before it stays in force.
-    pub fn reload_refused(&self, generation: u64, why: &dyn Display) {
+    /// A configuration was refused, because of each of `why`; the one before it stays in force.
+    pub fn reload_refused(&self, generation: u64, why: &[String]) {
         self.metrics.reloaded(metrics::REFUSED);
-        error!("reload refused, generation={generation} stays in force: {why}");
+        match why {
+            [why] => error!("reload refused, generation={generation} stays in force: {why}"),
+            many => {
+                error!("reload refused, generation={generation} stays in force: {} problems", many.len());
+                for why in many {
+                    error!("problem {why}");
+                }
+            }
+        }
     }
 
     /// A setting changed in the file that a running process cannot follow.
