@@ -114,6 +114,11 @@ impl Connection {
         self.head_bytes.load(Ordering::Relaxed)
     }
 
+    /// How long the wait has lasted, or how long it is since its last progress.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_millis(clock::millis().saturating_sub(self.since.load(Ordering::Relaxed)))
+    }
+
     /// The head is there; the rest of the request may follow.
     pub fn await_body(&self) {
         let limit = self.listener().timeouts.body;
@@ -209,11 +214,6 @@ impl Connection {
 
     pub(super) fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
-    }
-
-    /// How long the wait has lasted, or how long it is since its last progress.
-    pub(super) fn waited(&self) -> Duration {
-        Duration::from_millis(clock::millis().saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
     /// When the wait ends, in milliseconds of the clock.

@@ -21,9 +21,8 @@ const BUCKETS: [f64; 17] = [
 pub(super) const IN_FORCE: &str = "in_force";
 pub(super) const REFUSED: &str = "refused";
 
-/// What a node becomes.
-pub(super) const UP: &str = "up";
-pub(super) const DOWN: &str = "down";
+/// What a node can become.
+const STANDINGS: [&str; 2] = ["up", "down"];
 
 /// Every metric.
 #[derive(Debug)]
@@ -160,7 +159,7 @@ impl Metrics {
     pub fn text(&self, now: &Now) -> Result<String, Error> {
         self.gauges.set(now);
         for NodeNow { pool, node, .. } in &now.nodes {
-            for to in [UP, DOWN] {
+            for to in STANDINGS {
                 self.node_transitions.with_label_values(&[pool, node, to]);
             }
         }

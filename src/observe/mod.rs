@@ -162,8 +162,8 @@ impl Observer {
     /// A node's standing changed.
     pub fn node(&self, pool: &str, node: &str, transition: Transition, why: &dyn Display) {
         let to = match transition {
-            Transition::Up => metrics::UP,
-            Transition::Down => metrics::DOWN,
+            Transition::Up => "up",
+            Transition::Down => "down",
         };
         self.metrics.node_changed(pool, node, to);
         match transition {
