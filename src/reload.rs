@@ -50,6 +50,9 @@ pub enum LoadError {
     /// The access log could not be opened.
     #[error(transparent)]
     AccessLog(#[from] OpenError),
+    /// The operator's side cannot follow.
+    #[error(transparent)]
+    Operators(Box<dyn Error + Send + Sync>),
 }
 
 impl Source {
@@ -92,7 +95,7 @@ pub struct History {
 pub struct Latest {
     /// When the configuration in force came into force.
     pub in_force_at: SystemTime,
-    /// The last configuration that was refused.
+    /// The last configuration that was refused; it stays known after another came into force.
     pub refused: Option<Refused>,
 }
 
@@ -103,6 +106,8 @@ pub struct Refused {
     pub at: SystemTime,
     /// Why.
     pub why: Arc<LoadError>,
+    /// Whether a configuration has come into force since.
+    pub is_superseded: bool,
 }
 
 impl History {
@@ -124,11 +129,16 @@ impl History {
 
     /// A configuration came into force; what was refused before it is mended.
     fn in_force(&self) {
-        *self.latest.lock() = Latest { in_force_at: clock::wall(), refused: None };
+        let mut latest = self.latest.lock();
+        latest.in_force_at = clock::wall();
+        if let Some(refused) = &mut latest.refused {
+            refused.is_superseded = true;
+        }
     }
 
     fn refused(&self, why: &Arc<LoadError>) {
-        self.latest.lock().refused = Some(Refused { at: clock::wall(), why: Arc::clone(why) });
+        let refused = Refused { at: clock::wall(), why: Arc::clone(why), is_superseded: false };
+        self.latest.lock().refused = Some(refused);
     }
 }
 
@@ -141,6 +151,15 @@ pub fn in_full(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Each reason by itself, on one line.
+fn each(why: &LoadError) -> Vec<String> {
+    let line = |text: String| text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    match why {
+        LoadError::Problems(problems) => problems.iter().map(|problem| line(problem.to_string())).collect(),
+        other => vec![line(in_full(other))],
+    }
 }
 
 /// Everything that follows the configuration in force.
@@ -182,23 +201,32 @@ impl Reloader {
     }
 
     /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
-    pub async fn reload(&mut self) -> Result<u64, Arc<LoadError>> {
-        match self.try_reload().await {
-            Ok(number) => {
+    ///
+    /// `prepare` is for whatever stands above and follows the configuration as well: it changes nothing yet, and what it
+    /// returns is handed back once all has worked.
+    pub async fn reload<T>(
+        &mut self,
+        prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
+    ) -> Result<(u64, T), Arc<LoadError>> {
+        match self.try_reload(prepare).await {
+            Ok((number, prepared)) => {
                 self.history.in_force();
                 self.observer.configuration_in_force(number, &self.source.name());
-                Ok(number)
+                Ok((number, prepared))
             }
             Err(why) => {
                 let why = Arc::new(why);
                 self.history.refused(&why);
-                self.observer.reload_refused(self.current.load().number(), &in_full(&why));
+                self.observer.reload_refused(self.current.load().number(), &each(&why));
                 Err(why)
             }
         }
     }
 
-    async fn try_reload(&mut self) -> Result<u64, LoadError> {
+    async fn try_reload<T>(
+        &mut self,
+        prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
+    ) -> Result<(u64, T), LoadError> {
         let source = self.source.clone();
         let config = tokio::task::spawn_blocking(move || source.load())
             .await
@@ -207,6 +235,7 @@ impl Reloader {
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
         let prepared = self.door.prepare(&next.config().listeners).await?;
+        let above = prepare(next.config()).await?;
         // Last of all that can fail: a file that is not there yet is made by opening it.
         let log = self.prepare_access_log(next.config()).await?;
         self.probes.resolve_first(&next).await;
@@ -216,7 +245,7 @@ impl Reloader {
         self.current.swap(Arc::clone(&next));
         self.door.open(prepared);
         self.probes.follow(&next);
-        Ok(next.number())
+        Ok((next.number(), above))
     }
 
     async fn prepare_access_log(&self, config: &Config) -> Result<Prepared, OpenError> {
@@ -236,9 +265,14 @@ impl Reloader {
         if before.state_dir != after.state_dir {
             self.observer.needs_restart("state_dir");
         }
-        if before.admin != after.admin {
-            self.observer.needs_restart("admin");
+        if before.admin.socket != after.admin.socket {
+            self.observer.needs_restart("admin.socket");
         }
+    }
+
+    /// Ends every connection, whatever it is doing.
+    pub fn cut(&self) {
+        self.door.cut();
     }
 
     /// Closes every listener, for good.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -32,11 +33,11 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Clone)]
 struct Office {
     desk: Arc<Desk>,
-    rules: Arc<Rules>,
+    rules: Arc<ArcSwap<Rules>>,
 }
 
 /// Every path.
-pub(super) fn router(desk: Arc<Desk>, rules: Arc<Rules>) -> Router {
+pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
     let office = Office { desk: Arc::clone(&desk), rules };
     Router::new()
         .route("/healthz", get(healthz))
@@ -70,7 +71,7 @@ async fn guard(
 
 fn admit(office: &Office, peer: Peer, request: &Request) -> Result<(), Problem> {
     let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
-    office.rules.check(peer, method, path, headers)?;
+    office.rules.load().check(peer, method, path, headers)?;
     if length(headers).is_some_and(|length| length > LARGEST_BODY) {
         let detail = format!("a body may have {LARGEST_BODY} bytes");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));

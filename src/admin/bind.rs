@@ -51,6 +51,9 @@ pub enum AdminError {
         /// Why.
         source: io::Error,
     },
+    /// The runtime cannot take what was prepared for it.
+    #[error("preparing the operator's side")]
+    Runtime(#[source] io::Error),
     /// There is no token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -60,8 +63,15 @@ pub enum AdminError {
 #[derive(Debug)]
 pub struct Bound {
     pub(super) socket: Option<BoundSocket>,
-    pub(super) tcp: Option<TcpListener>,
+    pub(super) tcp: Option<BoundAddress>,
     pub(super) rules: Rules,
+}
+
+/// An address, bound and not answered yet.
+#[derive(Debug)]
+pub(super) struct BoundAddress {
+    pub(super) address: SocketAddr,
+    pub(super) listener: TcpListener,
 }
 
 /// A Unix socket; its file is removed on drop.
@@ -84,7 +94,7 @@ impl Bound {
     pub fn new(config: &Config, observer: &Observer) -> Result<Self, AdminError> {
         let rules = Rules::read(config.admin.token_file.as_deref())?;
         let socket = bind_socket(config, observer)?;
-        let tcp = bind_address(config.admin.address, observer)?;
+        let tcp = BoundAddress::new(config.admin.address, observer)?;
         Ok(Self { socket, tcp, rules })
     }
 }
@@ -104,23 +114,28 @@ impl Drop for SocketFile {
     }
 }
 
-fn bind_address(wanted: Place<SocketAddr>, observer: &Observer) -> Result<Option<TcpListener>, AdminError> {
-    let address = match wanted {
-        Place::Off => return Ok(None),
-        Place::At(address) => address,
-        Place::Usual => USUAL_ADDRESS,
-    };
-    let bound = TcpListener::bind(address).and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
-    match bound {
-        Ok(bound) => {
-            observer.admin_listening(&address);
-            Ok(Some(bound))
+/// The address that is meant.
+pub(super) fn address(wanted: Place<SocketAddr>) -> Option<SocketAddr> {
+    match wanted {
+        Place::Off => None,
+        Place::At(address) => Some(address),
+        Place::Usual => Some(USUAL_ADDRESS),
+    }
+}
+
+impl BoundAddress {
+    /// Binds what is `wanted`; `None` if that is nothing, or if it was left to bookend and cannot be had, which is told.
+    pub(super) fn new(wanted: Place<SocketAddr>, observer: &Observer) -> Result<Option<Self>, AdminError> {
+        let Some(address) = address(wanted) else { return Ok(None) };
+        let bound = TcpListener::bind(address).and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
+        match bound {
+            Ok(listener) => Ok(Some(Self { address, listener })),
+            Err(why) if wanted == Place::Usual => {
+                observer.admin_unreachable(&address, &why);
+                Ok(None)
+            }
+            Err(source) => Err(AdminError::Address { address, source }),
         }
-        Err(why) if wanted == Place::Usual => {
-            observer.admin_unreachable(&address, &why);
-            Ok(None)
-        }
-        Err(source) => Err(AdminError::Address { address, source }),
     }
 }
 

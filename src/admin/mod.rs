@@ -20,4 +20,4 @@ pub use bind::{AdminError, Bound};
 pub use desk::{Desk, Phase, Wanted};
 pub use place::usual_state_dirs;
 pub use problem::{ConfigProblem, Problem};
-pub use serve::Serving;
+pub use serve::{Prepared, Serving};

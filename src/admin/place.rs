@@ -9,15 +9,15 @@ use rustix::process::geteuid;
 
 /// The directories that may hold the state where nobody says, best first.
 ///
-/// `$STATE_DIRECTORY` is what systemd gives a service; `/var/lib/bookend` is for root, `$XDG_RUNTIME_DIR/bookend` for a
-/// user, and one below the directory for temporary files for everybody.
+/// `$STATE_DIRECTORY` is what systemd gives a service, which is `/var/lib/bookend` to those who look for it without that;
+/// `$XDG_RUNTIME_DIR/bookend` is for a user, and one below the directory for temporary files for everybody.
 pub fn usual_state_dirs() -> Vec<PathBuf> {
     let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let user = geteuid();
-    let of_root = user.is_root().then(|| PathBuf::from("/var/lib/bookend"));
+    let of_service = PathBuf::from("/var/lib/bookend");
     let of_user = from("XDG_RUNTIME_DIR").map(|directory| directory.join("bookend"));
     let of_all = std::env::temp_dir().join(format!("bookend-{}", user.as_raw()));
-    [from("STATE_DIRECTORY"), of_root, of_user, Some(of_all)].into_iter().flatten().collect()
+    [from("STATE_DIRECTORY"), Some(of_service), of_user, Some(of_all)].into_iter().flatten().collect()
 }
 
 /// Makes a directory that only we can read, and those above it, unless it is there.

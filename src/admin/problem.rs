@@ -56,7 +56,7 @@ impl Problem {
     pub(super) fn refused(why: &LoadError) -> Self {
         let status = match why {
             LoadError::Problems(_) | LoadError::Read { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            LoadError::Bind(_) | LoadError::AccessLog(_) => StatusCode::CONFLICT,
+            LoadError::Bind(_) | LoadError::AccessLog(_) | LoadError::Operators(_) => StatusCode::CONFLICT,
             LoadError::Build(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let problems = problems(why);
@@ -73,9 +73,11 @@ impl Problem {
 pub(super) fn problems(why: &LoadError) -> Vec<ConfigProblem> {
     match why {
         LoadError::Problems(problems) => problems.iter().map(ConfigProblem::from).collect(),
-        LoadError::Read { .. } | LoadError::Build(_) | LoadError::Bind(_) | LoadError::AccessLog(_) => {
-            Vec::new()
-        }
+        LoadError::Read { .. }
+        | LoadError::Build(_)
+        | LoadError::Bind(_)
+        | LoadError::AccessLog(_)
+        | LoadError::Operators(_) => Vec::new(),
     }
 }
 

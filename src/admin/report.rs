@@ -60,7 +60,13 @@ pub(super) fn now(desk: &Desk) -> Now {
             });
         }
     }
-    Now { connections: desk.limits.open(), generation: generation.number(), nodes }
+    let refused = desk.history.latest().refused;
+    Now {
+        connections: desk.limits.open(),
+        generation: generation.number(),
+        is_last_reload_good: refused.is_none_or(|refused| refused.is_superseded),
+        nodes,
+    }
 }
 
 fn configuration(desk: &Desk, generation: u64, wall: SystemTime) -> Configuration {
@@ -73,6 +79,7 @@ fn configuration(desk: &Desk, generation: u64, wall: SystemTime) -> Configuratio
         refused: latest.refused.map(|refused| Refused {
             at: time(refused.at),
             seconds_ago: seconds_since(refused.at, wall),
+            superseded: refused.is_superseded,
             why: in_full(&refused.why),
             problems: problems(&refused.why),
         }),
@@ -175,7 +182,7 @@ fn complaints(status: &Status, phase: Phase) -> Vec<String> {
         Phase::Ready => {}
         Phase::Stopping => complaints.push("it is stopping".to_owned()),
     }
-    if let Some(refused) = &status.configuration.refused {
+    if let Some(refused) = status.configuration.refused.as_ref().filter(|refused| !refused.superseded) {
         let number = status.configuration.generation;
         let count = match refused.problems.len() {
             0 => refused.why.clone(),

@@ -1,9 +1,11 @@
 //! Answering: connections, and how much each may take.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,11 +15,13 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::access::Peer;
+use super::access::{Peer, Rules};
 use super::api::{self, LONGEST_CHANGE};
-use super::bind::{Bound, SocketFile};
+use super::bind::{self, AdminError, Bound, BoundAddress, SocketFile};
 use super::desk::Desk;
 use super::recent::{INTERVAL, counts};
+use crate::config::Admin;
+use crate::observe::Observer;
 
 /// Connections at once, for the socket and for the address each: whoever hangs there keeps nobody off the other.
 const MOST_CONNECTIONS: usize = 64;
@@ -35,8 +39,28 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The operator's side, answering until dropped.
 #[derive(Debug)]
 pub struct Serving {
+    router: Router,
+    rules: Arc<ArcSwap<Rules>>,
+    observer: Arc<Observer>,
     tasks: Vec<JoinHandle<()>>,
+    tcp: Option<Tcp>,
     _file: Option<SocketFile>,
+}
+
+/// The address that is answered at.
+#[derive(Debug)]
+struct Tcp {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// What will be followed, and has changed nothing yet.
+#[must_use]
+#[derive(Debug)]
+pub struct Prepared {
+    rules: Rules,
+    /// `None` if the address stays as it is.
+    tcp: Option<Option<(SocketAddr, TcpListener)>>,
 }
 
 impl Serving {
@@ -47,8 +71,9 @@ impl Serving {
     /// If the runtime cannot take the sockets.
     pub fn start(bound: Bound, desk: Desk) -> io::Result<Self> {
         let Bound { socket, tcp, rules } = bound;
-        let desk = Arc::new(desk);
-        let router = api::router(Arc::clone(&desk), Arc::new(rules));
+        let (desk, rules) = (Arc::new(desk), Arc::new(ArcSwap::from_pointee(rules)));
+        let observer = Arc::clone(&desk.observer);
+        let router = api::router(Arc::clone(&desk), Arc::clone(&rules));
         let mut tasks = vec![tokio::spawn(sample(desk))];
         let mut file = None;
         if let Some(socket) = socket {
@@ -56,16 +81,54 @@ impl Serving {
             file = Some(own);
             tasks.push(tokio::spawn(serve_socket(UnixListener::from_std(listener)?, router.clone())));
         }
-        if let Some(tcp) = tcp {
-            tasks.push(tokio::spawn(serve_tcp(TcpListener::from_std(tcp)?, router)));
+        let mut serving = Self { router, rules, observer, tasks, tcp: None, _file: file };
+        if let Some(BoundAddress { address, listener }) = tcp {
+            serving.listen(address, TcpListener::from_std(listener)?);
         }
-        Ok(Self { tasks, _file: file })
+        Ok(serving)
+    }
+
+    /// Reads the token again and binds the address, if it is another one; the socket stays.
+    ///
+    /// # Errors
+    ///
+    /// If there is no token where one should be, or the address cannot be had.
+    pub async fn prepare(&self, config: &Admin) -> Result<Prepared, AdminError> {
+        let file = config.token_file.clone();
+        let rules = tokio::task::spawn_blocking(move || Rules::read(file.as_deref()));
+        let rules = rules.await.map_err(|why| AdminError::Runtime(io::Error::other(why)))??;
+        if bind::address(config.address) == self.tcp.as_ref().map(|tcp| tcp.address) {
+            return Ok(Prepared { rules, tcp: None });
+        }
+        let bound = BoundAddress::new(config.address, &self.observer)?;
+        let bound = bound.map(|bound| Ok((bound.address, TcpListener::from_std(bound.listener)?)));
+        Ok(Prepared { rules, tcp: Some(bound.transpose().map_err(AdminError::Runtime)?) })
+    }
+
+    /// From now on the new token counts, and the new address is answered at. What is being answered goes on.
+    pub fn follow(&mut self, prepared: Prepared) {
+        let Prepared { rules, tcp } = prepared;
+        self.rules.store(Arc::new(rules));
+        let Some(tcp) = tcp else { return };
+        if let Some(Tcp { address, task }) = self.tcp.take() {
+            task.abort();
+            self.observer.admin_stopped_listening(&address);
+        }
+        if let Some((address, listener)) = tcp {
+            self.listen(address, listener);
+        }
+    }
+
+    fn listen(&mut self, address: SocketAddr, listener: TcpListener) {
+        self.observer.admin_listening(&address);
+        let task = tokio::spawn(serve_tcp(listener, self.router.clone()));
+        self.tcp = Some(Tcp { address, task });
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(self.tcp.as_ref().map(|tcp| &tcp.task)) {
             task.abort();
         }
     }

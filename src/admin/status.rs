@@ -31,7 +31,7 @@ pub struct Status {
     pub complaints: Vec<String>,
 }
 
-/// The configuration in force, and one that was refused since.
+/// The configuration in force, and the last one that was refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Configuration {
     /// The file.
@@ -42,7 +42,7 @@ pub struct Configuration {
     pub in_force_at: String,
     /// For how long it has been in force.
     pub in_force_seconds: u64,
-    /// The last one that was refused since.
+    /// The last one that was refused.
     pub refused: Option<Refused>,
 }
 
@@ -53,6 +53,8 @@ pub struct Refused {
     pub at: String,
     /// How long ago.
     pub seconds_ago: u64,
+    /// Whether another has come into force since, so that nobody has to act any more.
+    pub superseded: bool,
     /// Why.
     pub why: String,
     /// What is wrong with the file, if it is that.

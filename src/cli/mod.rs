@@ -103,11 +103,12 @@ fn check(file: &File) -> anyhow::Result<()> {
     let config = source.load()?;
     let nodes: usize = config.pools.values().map(|pool| pool.nodes.len()).sum();
     say(&format!(
-        "{}: ok ({} listeners, {} routes, {} pools, {nodes} nodes)",
+        "{}: ok ({}, {}, {}, {})",
         source.name(),
-        config.listeners.len(),
-        config.routes.len(),
-        config.pools.len(),
+        table::counted(config.listeners.len() as u64, "listener"),
+        table::counted(config.routes.len() as u64, "route"),
+        table::counted(config.pools.len() as u64, "pool"),
+        table::counted(nodes as u64, "node"),
     ));
     Ok(())
 }

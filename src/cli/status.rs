@@ -10,9 +10,9 @@ use http::Method;
 
 use super::client::Target;
 use super::say;
-use super::table::{Cell, Colour, aligned, paint};
+use super::table::{Cell, Colour, aligned, counted, grouped, paint};
 use crate::admin::Problem;
-use crate::admin::status::{Node, NodeState, Pool, Requests, Status};
+use crate::admin::status::{Node, NodeState, Pool, Refused, Requests, Status};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -88,14 +88,25 @@ fn page(status: &Status, has_colour: bool) -> String {
         text.push_str(&table(pool, has_colour));
     }
     if let Some(refused) = &configuration.refused {
-        let head = format!("reload refused {} ago:", span(refused.seconds_ago));
-        text.push_str(&format!("\n{}\n", paint(&head, Colour::Red, has_colour)));
-        for line in refused.why.lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
+        text.push_str(&refusal(refused, has_colour));
     }
     text.push('\n');
     text.push_str(&verdict(status, has_colour));
+    text
+}
+
+/// All that is wrong, or, when it no longer matters, that it was.
+fn refusal(refused: &Refused, has_colour: bool) -> String {
+    let ago = span(refused.seconds_ago);
+    if refused.superseded {
+        let line = format!("last refused reload: {ago} ago, mended since");
+        return format!("\n{}\n", paint(&line, Colour::Dim, has_colour));
+    }
+    let head = format!("reload refused {ago} ago:");
+    let mut text = format!("\n{}\n", paint(&head, Colour::Red, has_colour));
+    for line in refused.why.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
     text
 }
 
@@ -193,24 +204,6 @@ fn summary(requests: &Requests) -> String {
     )
 }
 
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(count))
-}
-
-/// A number with a comma after every third digit.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A time that passed, by its two largest units.
 fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -236,11 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_easy_to_read() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, wanted) in cases {
-            assert_eq!(grouped(number), wanted);
-        }
+    fn times_are_easy_to_read() {
         let cases = [(0, "0s"), (59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
         for (number, wanted) in cases {
             assert_eq!(span(number), wanted);

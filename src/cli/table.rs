@@ -1,4 +1,4 @@
-//! Columns that stand below each other, and words in colour.
+//! Columns that stand below each other, words in colour, and numbers for people.
 
 use std::fmt::Write;
 
@@ -73,6 +73,25 @@ pub(super) fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
+/// So many of something.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(count))
+}
+
+/// A number with a comma after every third digit.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn width(cell: &Cell) -> usize {
     cell.text.chars().count()
 }
@@ -80,6 +99,16 @@ fn width(cell: &Cell) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, wanted) in cases {
+            assert_eq!(grouped(number), wanted);
+        }
+        let said = [counted(0, "node"), counted(1, "node"), counted(2_000, "node")];
+        assert_eq!(said, ["0 nodes", "1 node", "2,000 nodes"]);
+    }
 
     #[test]
     fn columns_stand_below_each_other() {

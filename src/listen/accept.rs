@@ -14,11 +14,12 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::limits::{Full, Limits, Seat};
+use super::refusal::Refusal;
 use super::shard::{Shard, place};
 use super::stream::ClientStream;
-use super::{linger, refusal};
+use super::{cut, linger};
 use crate::config;
-use crate::observe::Observer;
+use crate::observe::{Limit, Observer};
 
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -28,6 +29,8 @@ pub(super) struct Acceptor {
     pub(super) address: SocketAddr,
     pub(super) settings: Arc<ArcSwap<config::Listener>>,
     pub(super) stopping: watch::Receiver<bool>,
+    /// Turns true when what is under way has had its time.
+    pub(super) cutting: watch::Receiver<bool>,
     pub(super) shards: Arc<[Shard]>,
     /// The number of its shard.
     pub(super) own: usize,
@@ -84,33 +87,34 @@ impl Acceptor {
             Arc::new(Connection::new(client, local, Arc::clone(&self.settings), self.stopping.clone()));
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
-        let (serve, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());
+        let (observer, cutting) = (Arc::clone(&self.observer), self.cutting.clone());
+        let (service, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());
+        let serve = move |tcp| async move {
+            let stream = ClientStream::new(tcp, Arc::clone(&connection), seat, observer);
+            cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+            drop(presence);
+        };
         if number == self.own {
-            let stream = ClientStream::new(tcp, connection, seat);
-            tokio::spawn(async move {
-                serve.serve(Box::new(stream), &stopping).await;
-                drop(presence);
-            });
+            tokio::spawn(serve(tcp));
             return;
         }
         let Ok(tcp) = tcp.into_std() else { return };
         shard.runtime().spawn(async move {
             let Ok(tcp) = TcpStream::from_std(tcp) else { return };
-            serve.serve(Box::new(ClientStream::new(tcp, connection, seat)), &stopping).await;
-            drop(presence);
+            serve(tcp).await;
         });
     }
 
     fn refuse(&self, tcp: TcpStream, client: SocketAddr, full: Full) {
         let (limit, status) = match full {
-            Full::InAll => ("in all", StatusCode::SERVICE_UNAVAILABLE),
-            Full::ForClient => ("for one client", StatusCode::TOO_MANY_REQUESTS),
+            Full::InAll => (Limit::InAll, StatusCode::SERVICE_UNAVAILABLE),
+            Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
         };
         self.observer.connection_refused(&client.ip(), limit);
         // In a flood the rest is closed without a word.
         let Some(room) = self.limits.refuse() else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
-        let _ = tcp.try_write(&refusal::bytes(status));
+        let _ = tcp.try_write(&Refusal::new(status).bytes);
         linger::close(tcp, room);
     }
 }

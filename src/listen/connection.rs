@@ -80,6 +80,8 @@ pub struct Connection {
     look_at: AtomicU64,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
+    /// It has had all the time there is.
+    is_cut: AtomicBool,
 }
 
 impl Connection {
@@ -102,6 +104,7 @@ impl Connection {
             vigil: Mutex::new(None),
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -132,6 +135,11 @@ impl Connection {
     /// Bytes that were read for the last head and whatever came along with it.
     pub fn head_bytes(&self) -> u64 {
         self.head_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long the wait has lasted, or how long it is since its last progress.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_millis(clock::millis().saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
     /// The head is there; the rest of the request may follow.
@@ -197,6 +205,16 @@ impl Connection {
     /// The answer broke off: the connection is reset when it ends, so that the client can tell.
     pub fn break_off(&self) {
         self.is_broken_off.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on its stream fails: the process stops, and what is under way has had its time.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was cut because the process stops.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_broken_off(&self) -> bool {

@@ -29,6 +29,8 @@ pub struct FrontDoor {
     doors: HashMap<SocketAddr, Door>,
     /// Accept loops that were told to stop and may still hold their address.
     closing: Vec<JoinHandle<()>>,
+    /// Turns true when what is under way has had its time.
+    cutting: watch::Sender<bool>,
     shards: Arc<[Shard]>,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
@@ -50,7 +52,8 @@ struct Door {
 impl FrontDoor {
     /// A front door without listeners, whose connections are served by `shards`.
     pub fn new(shards: Vec<Shard>, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
-        Self { doors: HashMap::new(), closing: Vec::new(), shards: shards.into(), limits, observer }
+        let (closing, cutting) = (Vec::new(), watch::Sender::new(false));
+        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, observer }
     }
 
     /// Binds those of `listeners` that are not open yet. If one of them cannot be bound nothing has changed.
@@ -95,6 +98,11 @@ impl FrontDoor {
         self.closed().await;
     }
 
+    /// Ends every connection, whatever it is doing; its request ends with an outcome.
+    pub fn cut(&self) {
+        self.cutting.send_replace(true);
+    }
+
     /// Returns once the accept loops that were told to stop have let go of their addresses.
     async fn closed(&mut self) {
         for closed in self.closing.drain(..) {
@@ -113,6 +121,7 @@ impl FrontDoor {
                     address,
                     settings: Arc::clone(&settings),
                     stopping: stopping.subscribe(),
+                    cutting: self.cutting.subscribe(),
                     shards: Arc::clone(&self.shards),
                     own,
                     limits: Arc::clone(&self.limits),

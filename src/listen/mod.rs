@@ -8,6 +8,7 @@ mod accept;
 mod alarm;
 mod bind;
 mod connection;
+mod cut;
 mod door;
 mod limits;
 mod linger;

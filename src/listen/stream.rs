@@ -22,8 +22,10 @@ use tokio::net::TcpStream;
 use super::alarm::Alarm;
 use super::connection::{Connection, Late, Look, Waiting};
 use super::limits::Seat;
-use super::{linger, refusal};
+use super::linger;
+use super::refusal::{Refusal, status_of};
 use crate::clock;
+use crate::observe::Observer;
 
 /// Answers up to this size leave in one system call, head and body together.
 const WRITE_BUFFER: usize = 16 * 1024;
@@ -36,6 +38,7 @@ pub(super) struct ClientStream {
     /// Taken only on drop.
     tcp: Option<TcpStream>,
     connection: Arc<Connection>,
+    observer: Arc<Observer>,
     alarm: Alarm,
     /// Written by Pingora, not yet by us.
     unwritten: Vec<u8>,
@@ -49,7 +52,12 @@ pub(super) struct ClientStream {
 }
 
 impl ClientStream {
-    pub(super) fn new(tcp: TcpStream, connection: Arc<Connection>, seat: Seat) -> Self {
+    pub(super) fn new(
+        tcp: TcpStream,
+        connection: Arc<Connection>,
+        seat: Seat,
+        observer: Arc<Observer>,
+    ) -> Self {
         let socket_digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
         // Both cells are new and empty.
         let _ = socket_digest.peer_addr.set(Some(AnyAddr::Inet(connection.client())));
@@ -62,6 +70,7 @@ impl ClientStream {
         Self {
             tcp: Some(tcp),
             connection,
+            observer,
             alarm: Alarm::default(),
             unwritten: Vec::new(),
             stalled_since: None,
@@ -132,7 +141,9 @@ impl ClientStream {
     fn refuse(&mut self, status: StatusCode) {
         if !self.is_refused {
             self.is_refused = true;
-            self.unwritten.extend(refusal::bytes(status));
+            let refusal = Refusal::new(status);
+            refusal.report(self.connection.client().ip(), self.connection.waited(), &self.observer);
+            self.unwritten.extend(refusal.bytes);
         }
     }
 
@@ -164,6 +175,7 @@ impl ClientStream {
                 }
                 Poll::Ready(written)
             }
+            Poll::Pending if self.connection.is_cut() => Poll::Ready(Err(cut())),
             Poll::Pending => {
                 let since = *self.stalled_since.get_or_insert_with(clock::millis);
                 let limit = clock::to_millis(self.connection.listener().timeouts.write);
@@ -174,12 +186,19 @@ impl ClientStream {
     }
 }
 
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "bookend stops")
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // Pingora waits: what it has written so far must not wait with it.
         if let Poll::Ready(Err(why)) = this.poll_unwritten(cx) {
             return Poll::Ready(Err(why));
+        }
+        if this.connection.is_cut() {
+            return Poll::Ready(Err(cut()));
         }
         if this.connection.waiting() == Waiting::Head
             && this.connection.head_bytes() > this.connection.listener().limits.head
@@ -202,7 +221,7 @@ impl AsyncWrite for ClientStream {
         let this = self.get_mut();
         if this.connection.waiting() == Waiting::Head {
             // No request has been read, so this is Pingora's answer to one that cannot be.
-            this.refuse(refusal::status_of(data));
+            this.refuse(status_of(data));
         }
         if this.is_refused {
             return Poll::Ready(Ok(data.len()));
@@ -240,7 +259,8 @@ impl Drop for ClientStream {
             // Pingora drops a stream on errors without a flush.
             let _ = tcp.try_write(&self.unwritten);
         }
-        if self.connection.is_broken_off() {
+        let is_between = matches!(self.connection.waiting(), Waiting::Request | Waiting::Head);
+        if self.connection.is_broken_off() || self.connection.is_cut() && !is_between {
             // A plain end would make the answer look complete.
             let _ = socket2::SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
         } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {

@@ -9,6 +9,8 @@ pub struct Now {
     pub connections: usize,
     /// The number of the generation in force.
     pub generation: u64,
+    /// Whether the last configuration that was read came into force.
+    pub is_last_reload_good: bool,
     /// Every node.
     pub nodes: Vec<NodeNow>,
 }
@@ -33,6 +35,7 @@ pub(super) struct Gauges {
     node_in_flight: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
+    last_reload: IntGauge,
 }
 
 impl Gauges {
@@ -60,6 +63,11 @@ impl Gauges {
                 "bookend_configuration_generation",
                 "The number of the configuration in force; the one at the start is 1.",
             )?,
+            last_reload: gauge(
+                registry,
+                "bookend_last_reload_successful",
+                "Whether the last configuration that was read came into force.",
+            )?,
         })
     }
 
@@ -67,6 +75,7 @@ impl Gauges {
     pub(super) fn set(&self, now: &Now) {
         self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
         self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
+        self.last_reload.set(i64::from(now.is_last_reload_good));
         self.node_available.reset();
         self.node_in_flight.reset();
         for NodeNow { pool, node, is_available, in_flight } in &now.nodes {

@@ -9,16 +9,20 @@ use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::gauges::{Gauges, Now};
-use super::{Attempt, Ended};
+use super::gauges::{Gauges, NodeNow, Now};
+use super::{Attempt, Ended, Limit};
 
-/// Seconds; from a small page on the same machine to a report that takes a minute.
-const BUCKETS: [f64; 15] =
-    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+/// Seconds; from a small page in the same rack to a report that takes a minute.
+const BUCKETS: [f64; 17] = [
+    0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+];
 
 /// How a reload ends.
 pub(super) const IN_FORCE: &str = "in_force";
 pub(super) const REFUSED: &str = "refused";
+
+/// What a node can become.
+const STANDINGS: [&str; 2] = ["up", "down"];
 
 /// Every metric.
 #[derive(Debug)]
@@ -104,6 +108,9 @@ impl Metrics {
         for result in [IN_FORCE, REFUSED] {
             metrics.reloads.with_label_values(&[result]);
         }
+        for limit in [Limit::InAll, Limit::ForClient] {
+            metrics.connections_refused.with_label_values(&[limit.as_str()]);
+        }
         Ok(metrics)
     }
 
@@ -122,8 +129,8 @@ impl Metrics {
         self.reloads.with_label_values(&[result]).inc();
     }
 
-    pub(super) fn connection_refused(&self, limit: &str) {
-        self.connections_refused.with_label_values(&[limit]).inc();
+    pub(super) fn connection_refused(&self, limit: Limit) {
+        self.connections_refused.with_label_values(&[limit.as_str()]).inc();
     }
 
     pub(super) fn node_changed(&self, pool: &str, node: &str, to: &str) {
@@ -151,6 +158,11 @@ impl Metrics {
     /// If a metric cannot be written, which would be a defect.
     pub fn text(&self, now: &Now) -> Result<String, Error> {
         self.gauges.set(now);
+        for NodeNow { pool, node, .. } in &now.nodes {
+            for to in STANDINGS {
+                self.node_transitions.with_label_values(&[pool, node, to]);
+            }
+        }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 
-pub use self::access_log::{AccessLog, OpenError, Prepared, Record};
+pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::gauges::{NodeNow, Now};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
@@ -61,6 +61,15 @@ pub struct Ended<'a> {
     pub took: Duration,
 }
 
+/// A limit on connections of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As many as there may be in all.
+    InAll,
+    /// As many as one client may have.
+    ForClient,
+}
+
 /// An attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -72,6 +81,16 @@ pub struct Attempt<'a> {
     pub reach: Reach,
     /// Whether another attempt follows.
     pub followed: bool,
+}
+
+impl Limit {
+    /// The limit in words, for logs and metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InAll => "in all",
+            Self::ForClient => "for one client",
+        }
+    }
 }
 
 impl Observer {
@@ -130,12 +149,12 @@ impl Observer {
         };
         lines.warn((self.now)(), |left_out| {
             let Ended { id, route, pool, path, status, outcome, attempts, .. } = ended;
-            let (outcome, took) = (outcome.as_str(), ended.took.as_millis());
+            let (outcome, took) = (outcome.as_str(), ended.took.as_secs_f64() * 1000.0);
             let cause = ended.cause.to_string();
             let cause = if cause.is_empty() { cause } else { format!(" cause={cause:?}") };
             format!(
                 "request {kind} id={id} route={route} pool={pool} status={status} outcome={outcome} \
-                 attempts={attempts} nodes={path}{cause} took={took}ms{left_out}"
+                 attempts={attempts} nodes={path}{cause} took={took:.1}ms{left_out}"
             )
         });
     }
@@ -173,10 +192,18 @@ impl Observer {
         info!("configuration in force generation={generation} file={file}");
     }
 
-    /// A configuration was refused; the one before it stays in force.
-    pub fn reload_refused(&self, generation: u64, why: &dyn Display) {
+    /// A configuration was refused, because of each of `why`; the one before it stays in force.
+    pub fn reload_refused(&self, generation: u64, why: &[String]) {
         self.metrics.reloaded(metrics::REFUSED);
-        error!("reload refused, generation={generation} stays in force: {why}");
+        match why {
+            [why] => error!("reload refused, generation={generation} stays in force: {why}"),
+            many => {
+                error!("reload refused, generation={generation} stays in force: {} problems", many.len());
+                for why in many {
+                    error!("problem {why}");
+                }
+            }
+        }
     }
 
     /// A setting changed in the file that a running process cannot follow.
@@ -213,8 +240,9 @@ impl Observer {
     }
 
     /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: &dyn Display, limit: &str) {
+    pub fn connection_refused(&self, client: &dyn Display, limit: Limit) {
         self.metrics.connection_refused(limit);
+        let limit = limit.as_str();
         self.refusals.warn((self.now)(), |left_out| {
             format!("connection refused client={client} limit={limit}{left_out}")
         });
@@ -241,6 +269,11 @@ impl Observer {
     /// The operator's side cannot be reached at the usual place.
     pub fn admin_unreachable(&self, place: &dyn Display, why: &dyn Display) {
         warn!("operators are not listened to place={place} why={why:?}", why = why.to_string());
+    }
+
+    /// The operator's side is no longer reached there because the configuration no longer names it.
+    pub fn admin_stopped_listening(&self, place: &dyn Display) {
+        info!("operators are no longer listened to place={place}");
     }
 
     /// Somebody asked for a change.

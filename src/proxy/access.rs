@@ -7,7 +7,7 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use crate::headers;
-use crate::observe::{Ended, Record};
+use crate::observe::{Asked, Ended, Record};
 
 /// All that the line of a request tells that ended at `now`.
 pub(super) fn record<'a>(
@@ -27,13 +27,15 @@ pub(super) fn record<'a>(
         ended,
         began: now.checked_sub(ended.took).unwrap_or(now),
         client,
-        method: head.method.as_str(),
-        host: authority.or_else(|| value(header::HOST)),
-        path: head.raw_path(),
-        protocol: protocol(head.version),
+        asked: Some(Asked {
+            method: head.method.as_str(),
+            host: authority.or_else(|| value(header::HOST)),
+            path: head.raw_path(),
+            protocol: protocol(head.version),
+            referer: value(header::REFERER),
+            user_agent: value(header::USER_AGENT),
+        }),
         bytes: session.as_downstream().body_bytes_sent() as u64,
-        referer: value(header::REFERER),
-        user_agent: value(header::USER_AGENT),
         first_byte: context.passed.as_ref().and_then(|passed| passed.first_byte),
     }
 }

@@ -9,6 +9,7 @@ use pingora_proxy::Session;
 
 use super::access;
 use super::context::{Context, Passed};
+use super::failure::Cause;
 use crate::answer::{Answer, Kind};
 use crate::clock;
 use crate::headers::RequestId;
@@ -71,7 +72,7 @@ pub(super) fn report(session: &Session, context: &Context, observer: &Observer) 
         status: told(context).map_or(0, |status| status.as_u16()),
         outcome: outcome(context),
         attempts: context.attempts.count(),
-        cause: context.cause.as_ref().map_or(&"" as &dyn Display, |cause| cause),
+        cause: cause(context),
         took: clock::now().saturating_duration_since(asker.began),
     };
     observer.request_ended(&ended);
@@ -83,8 +84,24 @@ fn told(context: &Context) -> Option<StatusCode> {
     context.passed.as_ref().map(|passed| passed.status).or_else(|| context.status())
 }
 
+/// Why the request ended without a whole answer, in words; empty if it did not.
+fn cause(context: &Context) -> &dyn Display {
+    match &context.cause {
+        Some(Cause::ClientGone) if is_cut(context) => &"not finished at the end of the grace period",
+        Some(cause) => cause,
+        None => &"",
+    }
+}
+
+/// Whether the process stopped before the request was done.
+fn is_cut(context: &Context) -> bool {
+    context.connection.as_ref().is_some_and(|connection| connection.is_cut())
+}
+
 fn outcome(context: &Context) -> Outcome {
     match (&context.cause, &context.passed) {
+        // The client did not leave, it was left.
+        (Some(Cause::ClientGone), _) if is_cut(context) => Outcome::Cut,
         (Some(cause), _) => cause.outcome(),
         (None, Some(passed)) => Outcome::of_answer(passed.status, context.attempts.first_failure()),
         // Pingora ended it without asking us for an answer.

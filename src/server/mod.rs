@@ -28,6 +28,9 @@ use crate::reload::{History, LoadError, Reloader, Source};
 /// How long a connection that was just accepted has for its first request when the process stops.
 const FIRST_READ: Duration = Duration::from_millis(100);
 
+/// How long requests that are cut may take to come to their end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// How long the last lines of the access log may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -104,7 +107,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&observer),
         phases,
     );
-    let _admin = Serving::start(bound, desk)
+    let mut operators = Serving::start(bound, desk)
         .map_err(|source| ServerError::System { doing: "listening to operators", source })?;
     let mut reloader = Reloader::start(
         source,
@@ -121,7 +124,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
     phase.send_replace(Phase::Ready);
 
-    let stop = follow(&mut signals, &mut wanted, &mut reloader, &observer).await;
+    let stop = follow(&mut signals, &mut wanted, &mut reloader, &mut operators, &observer).await;
     phase.send_replace(Phase::Stopping);
     drop(wanted);
     observer.stopping(stop, limits.open());
@@ -131,8 +134,13 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         // Whoever asks twice has lost patience.
         _ = signals.stop() => {}
     }
+    let cut = limits.open();
+    if cut > 0 {
+        reloader.cut();
+        let _ = tokio::time::timeout(LAST_WORDS, limits.emptied()).await;
+    }
     write_last_lines(&observer).await;
-    observer.stopped(limits.open());
+    observer.stopped(cut);
     Ok(())
 }
 
@@ -141,6 +149,7 @@ async fn follow(
     signals: &mut Signals,
     wanted: &mut mpsc::Receiver<Wanted>,
     reloader: &mut Reloader,
+    operators: &mut Serving,
     observer: &Arc<Observer>,
 ) -> &'static str {
     loop {
@@ -155,7 +164,7 @@ async fn follow(
         match wish {
             Wish::Stop(stop) => return stop,
             Wish::Reload(answer) => tokio::select! {
-                outcome = reloader.reload() => {
+                outcome = reload(reloader, operators) => {
                     // Whoever asked may be gone.
                     let _ = answer.map(|answer| answer.send(outcome));
                 }
@@ -169,6 +178,16 @@ async fn follow(
             },
         }
     }
+}
+
+/// Loads the configuration again, for the proxy and for the operator's side.
+async fn reload(reloader: &mut Reloader, operators: &mut Serving) -> Result<u64, Arc<LoadError>> {
+    let prepare = async |config: &Config| {
+        operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
+    };
+    let (number, prepared) = reloader.reload(prepare).await?;
+    operators.follow(prepared);
+    Ok(number)
 }
 
 /// Lets what is under way finish, for as long as it may take.

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    Bookend, Client, Load, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, run_of, until,
+    Bookend, Client, Gate, Load, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, run_of, until,
 };
 
 /// The files of one test.
@@ -145,6 +145,75 @@ fn client_that_leaves_has_a_line() {
     let line = &logs.wait_for_json("json", 1)[0];
     let told = (line["outcome"].as_str(), line["status"].as_u64(), line["path"].as_str());
     assert_eq!(told, (Some("client_gone"), Some(0), Some("/upload")));
+}
+
+#[test]
+fn requests_that_cannot_be_read_have_a_line_and_are_counted() {
+    let (logs, node) = (Logs::new(), Origin::answering("hello"));
+    let site = Site::of(&[&node]).with_top(&logs.key("json", "json"));
+    let site = site.with_listener("limits: { head: 8KiB }").with_listener("timeouts: { head: 1s }");
+    let bookend = Bookend::start(&site);
+    let huge = format!("GET / HTTP/1.1\r\nHost: site.test\r\nX-Huge: {}", "x".repeat(10_000));
+    let cases = [
+        (400, "GET / HTTP/1.1\r\nno colon\r\n\r\n"),
+        (405, "CONNECT site.test:443 HTTP/1.1\r\nHost: site.test\r\n\r\n"),
+        (408, "GET / HTTP/1.1\r\nHost: "),
+        (431, &huge),
+    ];
+    for (number, (status, head)) in cases.into_iter().enumerate() {
+        let mut client = Client::connect(bookend.address());
+        client.send(head);
+        let answer = client.read_answer("GET");
+        assert_eq!(answer.status, status, "{head:.40}");
+        let lines = logs.wait_for_json("json", number + 1);
+        let line = &lines[number];
+        let told = (lines.len(), line["status"].as_u64(), line["outcome"].as_str());
+        assert_eq!(told, (number + 1, Some(status.into()), Some("refused")), "{lines:?}");
+        assert_eq!(line["id"].as_str(), answer.header("x-request-id"));
+        assert_eq!(line["bytes"].as_u64(), Some(answer.body.len() as u64));
+        assert_eq!((&line["client"], &line["path"]), (&"127.0.0.1".into(), &Value::Null));
+    }
+    let status = bookend.command("status --json");
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["requests"]["outcomes"]["refused"], 4, "{status}");
+}
+
+#[test]
+fn request_that_the_stop_cuts_has_a_line() {
+    let (gate, logs) = (Gate::default(), Logs::new());
+    let closed = gate.clone();
+    let node = Origin::start(move |call| {
+        if call.target() == "/begun" {
+            call.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        }
+        closed.pass();
+        call.answer(200, "late")
+    });
+    let site = Site::of(&[&node]).with_top("server: { grace_period: 300ms }");
+    let mut bookend = Bookend::start(&site.with_top(&logs.key("json", "json")));
+    let mut clients = ["/silent", "/begun", "/upload"].map(|path| {
+        let mut client = Client::connect(bookend.address());
+        let length = if path == "/upload" { "Content-Length: 9\r\n" } else { "" };
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: site.test\r\n{length}\r\n"));
+        client
+    });
+    until("the node has them", || node.count() == 3);
+    assert_eq!(clients[1].read_head().status, 200);
+    bookend.terminate();
+    assert!(bookend.wait().success());
+    gate.open();
+    let mut lines = logs.wait_for_json("json", 3);
+    lines.sort_by_key(|line| line["path"].to_string());
+    let told = |line: &Value| {
+        let text = |key: &str| line[key].as_str().unwrap().to_owned();
+        (text("path"), text("outcome"), line["status"].as_u64().unwrap(), text("nodes"))
+    };
+    let wanted = [("/begun", 200), ("/silent", 0), ("/upload", 0)];
+    let wanted = wanted.map(|(path, status)| (path.into(), "cut".into(), status, "web-01".into()));
+    assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), wanted);
+    let logged = bookend.logs();
+    assert!(logged.contains("connections_cut=3"), "{logged}");
+    assert!(logged.contains("outcome=cut") && logged.contains("grace period"), "{logged}");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    Bookend, Client, Gate, Origin, Port, Site, TempDirectory, eventually, fetch, program, run_of, until,
+    Bookend, Client, Gate, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, program, run_of,
+    until,
 };
 
 const TOKEN: &str = "a token that nobody knows";
@@ -91,27 +92,6 @@ fn metrics_keep_to_the_conventions_of_prometheus() {
     promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));
-}
-
-#[test]
-fn alert_rules_are_rules() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/examples/alerts.yml");
-    let output = Command::new("promtool").args(["check", "rules", rules]).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    let node = Origin::answering("a");
-    let bookend = Bookend::start(&site(&[&node]));
-    fetch(bookend.address(), "/");
-    let metrics = eventually("the request is counted", || {
-        let (_, metrics) = over_socket(&bookend, "GET", "/metrics");
-        metrics.contains("bookend_requests_total").then_some(metrics)
-    });
-    // Nobody was refused, so nothing was counted.
-    let known = metrics + "bookend_connections_refused_total";
-    let rules = fs::read_to_string(rules).unwrap();
-    let named = rules.split(|c: char| !c.is_ascii_lowercase() && c != '_');
-    for name in named.filter(|name| name.starts_with("bookend_")) {
-        assert!(known.contains(name), "there is no metric {name}");
-    }
 }
 
 #[test]
@@ -204,7 +184,20 @@ fn reload_waits_for_its_outcome() {
     let output = bookend.command("status");
     assert_eq!(output.status.code(), Some(1), "a refused reload is not well");
     assert!(said(&output).contains("helth_check"), "{}", said(&output));
-    assert_eq!(status(&bookend)["configuration"]["refused"]["problems"].as_array().unwrap().len(), 2);
+    let refused = &status(&bookend)["configuration"]["refused"];
+    assert_eq!((&refused["superseded"], refused["problems"].as_array().unwrap().len()), (&false.into(), 2));
+
+    bookend.write_configuration(&site(&[&new]).to_yaml(&[bookend.address()]));
+    assert_eq!(bookend.command("reload").status.code(), Some(0));
+    let output = bookend.command("status");
+    assert_eq!(output.status.code(), Some(0), "it is mended: {}", said(&output));
+    assert!(
+        said(&output).contains("last refused reload") && said(&output).contains("mended since"),
+        "{}",
+        said(&output)
+    );
+    let refused = &status(&bookend)["configuration"]["refused"];
+    assert_eq!((&refused["superseded"], refused["problems"].as_array().unwrap().len()), (&true.into(), 2));
 
     let taken = Port::free();
     let _taken = TcpListener::bind(taken.address()).unwrap();
@@ -243,6 +236,56 @@ fn nothing_changes_over_tcp_without_the_token() {
     assert_eq!(status(&bookend)["configuration"]["generation"], 1, "something was let through");
     assert_eq!(ask("POST", "/reload", &authorization()), 200);
     assert_eq!(status(&bookend)["configuration"]["generation"], 2);
+}
+
+#[test]
+fn reload_reads_the_token_again() {
+    let (node, directory, port) = (Origin::answering("a"), TempDirectory::new(), Port::free());
+    let bookend = Bookend::start(&with_token(site(&[&node]), &port, &directory));
+    let reload = |token: &str| {
+        over_tcp(port.address(), "POST", "/reload", &format!("Authorization: Bearer {token}\r\n")).0
+    };
+    let file = directory.path().join("token");
+    fs::write(&file, "another-token-altogether\n").unwrap();
+    assert_eq!(reload("another-token-altogether"), 401, "nobody has told it");
+    assert_eq!(bookend.command("reload").status.code(), Some(0));
+    assert_eq!(over_tcp(port.address(), "POST", "/reload", &authorization()).0, 401, "it was taken back");
+    assert_eq!(reload("another-token-altogether"), 200);
+
+    fs::write(&file, "short\n").unwrap();
+    let refused = bookend.command("reload");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("admin.token_file"), "{}", said(&refused));
+    let in_force = status(&bookend)["configuration"]["generation"].clone();
+    assert_eq!(in_force, 3, "nothing has changed");
+    assert_eq!(reload("another-token-altogether"), 409, "and the token before is good");
+}
+
+#[test]
+fn reload_moves_the_address() {
+    let (node, old, new) = (Origin::answering("a"), Port::free(), Port::free());
+    let at =
+        |address: &dyn std::fmt::Display| site(&[&node]).with_admin(&format!("{{ address: \"{address}\" }}"));
+    let bookend = Bookend::start(&at(&old));
+    let get = |port: &Port| over_tcp(port.address(), "GET", "/healthz", "").0;
+    let refuses = |port: &Port| TcpStream::connect(port.address()).is_err();
+    assert_eq!(get(&old), 200);
+    assert_eq!(bookend.reload_site(&at(&old)), Reload::InForce);
+    assert_eq!(get(&old), 200, "it stays where it is");
+
+    assert_eq!(bookend.reload_site(&at(&new)), Reload::InForce);
+    until("it is at the new address", || !refuses(&new));
+    assert_eq!(get(&new), 200);
+    until("the old address is closed", || refuses(&old));
+
+    let taken = TcpListener::bind(old.address()).unwrap();
+    assert_eq!(bookend.reload_site(&at(&old)), Reload::Refused);
+    assert_eq!(get(&new), 200, "nothing has changed");
+    drop(taken);
+    assert_eq!(bookend.reload_site(&at(&"off").with_top("state_dir: /tmp")), Reload::InForce);
+    until("it is closed", || refuses(&new));
+    assert!(bookend.logs().contains("takes effect at the next start key=state_dir"), "{}", bookend.logs());
+    assert_eq!(bookend.command("status").status.code(), Some(0), "the socket stays");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod headers;
 mod health;
 mod limits;
 mod load;
+mod monitoring;
 mod reload;
 mod routing;
 mod saying_no;

@@ -26,6 +26,21 @@ fn broken_file_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn each_problem_is_a_line_of_the_log() {
+    let node = Origin::answering("a");
+    let site = Site::of(&[&node]);
+    let bookend = Bookend::start(&site);
+    let broken = site.with_pool("helth_check: off").with_route("hots: x");
+    assert_eq!(bookend.reload_site(&broken), Reload::Refused);
+    bookend.wait_for_log("hots");
+    let logs = bookend.logs();
+    assert!(logs.lines().all(|line| line.starts_with("[2") && line.contains("] ")), "{logs}");
+    let errors: Vec<_> = logs.lines().filter(|line| line.contains("ERROR")).collect();
+    let parts = ["reload refused, generation=1 stays in force: 2 problems", "helth_check", "hots"];
+    assert!(errors.len() == 3 && errors.iter().zip(parts).all(|(line, part)| line.contains(part)), "{logs}");
+}
+
+#[test]
 fn missing_file_changes_nothing() {
     let node = Origin::answering("a");
     let bookend = Bookend::start(&Site::of(&[&node]));

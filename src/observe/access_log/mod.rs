@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use log::{error, info};
+use parking_lot::Mutex;
 use prometheus::IntCounter;
 
-pub use self::record::Record;
+pub use self::record::{Asked, Record};
 pub use self::sink::OpenError;
-use self::writer::Writer;
+use self::writer::{Ended, Writer};
 use super::Limited;
 use crate::config::{self, LogDestination};
 
@@ -30,6 +31,8 @@ use crate::config::{self, LogDestination};
 pub struct AccessLog {
     facts: Arc<Facts>,
     target: ArcSwapOption<Target>,
+    /// Writers that are no longer used and may still have something to write.
+    former: Mutex<Vec<Arc<Ended>>>,
 }
 
 /// Settings that will work, and nothing has changed yet.
@@ -46,7 +49,7 @@ struct Target {
 
 impl AccessLog {
     pub(super) fn new(facts: Facts) -> Self {
-        Self { facts: Arc::new(facts), target: ArcSwapOption::empty() }
+        Self { facts: Arc::new(facts), target: ArcSwapOption::empty(), former: Mutex::default() }
     }
 
     /// Writes the line of a request, if somebody wants it. Never waits: where too much waits to be written already, the
@@ -80,7 +83,14 @@ impl AccessLog {
 
     /// From now on lines go where was prepared; those before still go where they were to.
     pub fn follow(&self, prepared: Prepared) {
-        self.target.store(prepared.0);
+        let new = prepared.0;
+        let is_kept =
+            |old: &Arc<Target>| new.as_ref().is_some_and(|new| Arc::ptr_eq(&new.writer, &old.writer));
+        let old = self.target.load_full().filter(|old| !is_kept(old));
+        let mut former = self.former.lock();
+        former.retain(|former| former.is_to_come());
+        former.extend(old.map(|old| old.writer.ended()));
+        self.target.store(new);
     }
 
     /// Opens the file anew, for whoever has moved it away: lines before are in the old file, those after in the new one.
@@ -102,12 +112,17 @@ impl AccessLog {
         }
     }
 
-    /// Ends the log and waits until it is written, `limit` at most.
+    /// Ends the log and waits until it is written, `limit` at most; that which was in use before it was changed, too.
     ///
     /// Blocks for that time.
     pub fn finish(&self, limit: Duration) {
+        let begin = (self.facts.now)();
         if let Some(target) = self.target.swap(None) {
             target.writer.finish(limit);
+        }
+        for former in self.former.lock().drain(..) {
+            let passed = Duration::from_millis((self.facts.now)().saturating_sub(begin));
+            former.wait(limit.saturating_sub(passed));
         }
     }
 }

@@ -23,6 +23,17 @@ pub struct Record<'a> {
     pub began: SystemTime,
     /// Its client, past the proxies that are trusted.
     pub client: Option<IpAddr>,
+    /// What it asked for; `None` if its head could not be read.
+    pub asked: Option<Asked<'a>>,
+    /// Bytes of the body that the client was sent.
+    pub bytes: u64,
+    /// From its last byte to the head of the node's answer.
+    pub first_byte: Option<Duration>,
+}
+
+/// What a request asked for, in its own words.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
     /// Its method.
     pub method: &'a str,
     /// The host it was for, as sent.
@@ -31,14 +42,10 @@ pub struct Record<'a> {
     pub path: &'a [u8],
     /// Its protocol, as in `HTTP/1.1`.
     pub protocol: &'static str,
-    /// Bytes of the body that the client was sent.
-    pub bytes: u64,
     /// Its `Referer`, as sent.
     pub referer: Option<&'a [u8]>,
     /// Its `User-Agent`, as sent.
     pub user_agent: Option<&'a [u8]>,
-    /// From its last byte to the head of the node's answer.
-    pub first_byte: Option<Duration>,
 }
 
 impl Record<'_> {
@@ -59,14 +66,14 @@ impl Record<'_> {
         let mut object = Object { line };
         object.display("time", &Time(self.began));
         object.display_or_null("client", self.client.as_ref());
-        object.text("method", self.method.as_bytes());
-        object.text_or_null("host", self.host);
-        object.text("path", self.path);
-        object.text("protocol", self.protocol.as_bytes());
+        object.text_or_null("method", self.asked.map(|asked| asked.method.as_bytes()));
+        object.text_or_null("host", self.asked.and_then(|asked| asked.host));
+        object.text_or_null("path", self.asked.map(|asked| asked.path));
+        object.text_or_null("protocol", self.asked.map(|asked| asked.protocol.as_bytes()));
         object.number("status", status);
         object.number("bytes", &self.bytes);
-        object.text_or_null("referer", self.referer);
-        object.text_or_null("user_agent", self.user_agent);
+        object.text_or_null("referer", self.asked.and_then(|asked| asked.referer));
+        object.text_or_null("user_agent", self.asked.and_then(|asked| asked.user_agent));
         object.text("id", id.as_bytes());
         object.text("route", route.as_bytes());
         object.text("pool", pool.as_bytes());
@@ -91,16 +98,21 @@ impl Record<'_> {
         line.extend_from_slice(b" - - [");
         push_common_time(line, self.began);
         line.extend_from_slice(b"] \"");
-        push_hex_escaped(line, self.method.as_bytes());
-        line.push(b' ');
-        push_hex_escaped(line, self.path);
-        line.push(b' ');
-        line.extend_from_slice(self.protocol.as_bytes());
+        match self.asked {
+            Some(asked) => {
+                push_hex_escaped(line, asked.method.as_bytes());
+                line.push(b' ');
+                push_hex_escaped(line, asked.path);
+                line.push(b' ');
+                line.extend_from_slice(asked.protocol.as_bytes());
+            }
+            None => line.push(b'-'),
+        }
         line.extend_from_slice(b"\" ");
         push_unless_zero(line, u64::from(self.ended.status));
         line.push(b' ');
         push_unless_zero(line, self.bytes);
-        for value in [self.referer, self.user_agent] {
+        for value in self.asked.map_or([None, None], |asked| [asked.referer, asked.user_agent]) {
             line.extend_from_slice(b" \"");
             push_hex_escaped(line, value.unwrap_or(b"-"));
             line.push(b'"');

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::Ended;
-use super::Record;
+use super::{Asked, Record};
 use crate::config::LogFormat;
 use crate::retry::{Outcome, Reach};
 
@@ -26,13 +26,15 @@ fn line(format: LogFormat, path: &[u8], agent: Option<&[u8]>, referer: Option<&[
         ended: &ended,
         began: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_357_831_042),
         client: "192.0.2.7".parse().ok(),
-        method: "GET",
-        host: Some(b"site.test"),
-        path,
-        protocol: "HTTP/1.1",
+        asked: Some(Asked {
+            method: "GET",
+            host: Some(b"site.test"),
+            path,
+            protocol: "HTTP/1.1",
+            referer,
+            user_agent: agent,
+        }),
         bytes: 1024,
-        referer,
-        user_agent: agent,
         first_byte: Some(Duration::from_micros(7_008)),
     };
     String::from_utf8(record.line(format)).unwrap()
@@ -90,13 +92,15 @@ fn what_is_not_there_is_a_dash_or_null() {
         ended: &ended,
         began: SystemTime::UNIX_EPOCH - Duration::from_secs(1),
         client: None,
-        method: "GET",
-        host: None,
-        path: b"/",
-        protocol: "HTTP/1.0",
+        asked: Some(Asked {
+            method: "GET",
+            host: None,
+            path: b"/",
+            protocol: "HTTP/1.0",
+            referer: None,
+            user_agent: None,
+        }),
         bytes: 0,
-        referer: None,
-        user_agent: None,
         first_byte: None,
     };
     let line = |format| String::from_utf8(record.line(format)).unwrap();
@@ -107,6 +111,14 @@ fn what_is_not_there_is_a_dash_or_null() {
         assert_eq!(json[key], Value::Null, "{key}");
     }
     assert_eq!((json["status"].as_u64(), json["outcome"].as_str()), (Some(0), Some("client_gone")));
+
+    let unread = Record { asked: None, ..record };
+    let line = |format| String::from_utf8(unread.line(format)).unwrap();
+    assert_eq!(line(LogFormat::Combined), "- - - [01/Jan/1970:00:00:00 +0000] \"-\" - - \"-\" \"-\"\n");
+    let json: Value = serde_json::from_str(&line(LogFormat::Json)).unwrap();
+    for key in ["method", "host", "path", "protocol", "referer", "user_agent"] {
+        assert_eq!(json[key], Value::Null, "{key}");
+    }
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -34,9 +34,12 @@ pub(super) struct Writer {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
     thread: Thread,
-    /// Hangs up when the thread has ended.
-    ended: Mutex<Receiver<()>>,
+    ended: Arc<Ended>,
 }
+
+/// The end of a writer's thread, which may come after that of the writer.
+#[derive(Debug)]
+pub(super) struct Ended(Mutex<Receiver<()>>);
 
 #[derive(Debug)]
 enum Message {
@@ -76,7 +79,7 @@ impl Writer {
             write_all(&messages, output);
             drop(ending);
         })?;
-        Ok(Self { queue, shared, thread: thread.thread().clone(), ended: Mutex::new(ended) })
+        Ok(Self { queue, shared, thread: thread.thread().clone(), ended: Arc::new(Ended(Mutex::new(ended))) })
     }
 
     /// Hands a line over, or drops it if too much waits already.
@@ -99,14 +102,31 @@ impl Writer {
     pub(super) fn finish(&self, limit: Duration) {
         self.shared.is_ending.store(true, Ordering::Release);
         self.wake();
-        // A thread that has ended hung up, which is an error here, and all that we wait for.
-        let _ = self.ended.lock().recv_timeout(limit);
+        self.ended.wait(limit);
+    }
+
+    /// The end of the thread, for those who wait for it after the writer is gone.
+    pub(super) fn ended(&self) -> Arc<Ended> {
+        Arc::clone(&self.ended)
     }
 
     fn wake(&self) {
         // A queue that is full is no queue that the thread sleeps over; a pause for the disk is cut short.
         let _ = self.queue.try_send(Message::Wake);
         self.thread.unpark();
+    }
+}
+
+impl Ended {
+    /// Waits until the thread has ended, `limit` at most.
+    pub(super) fn wait(&self, limit: Duration) {
+        // A thread that has ended hung up, which is an error here, and all that we wait for.
+        let _ = self.0.lock().recv_timeout(limit);
+    }
+
+    /// Whether the thread is still there.
+    pub(super) fn is_to_come(&self) -> bool {
+        matches!(self.0.lock().try_recv(), Err(TryRecvError::Empty))
     }
 }
 

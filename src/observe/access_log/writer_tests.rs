@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use prometheus::IntCounter;
 
 use super::super::Limited;
-use super::Facts;
 use super::writer::{Writer, begin_of_line};
+use super::{AccessLog, Facts};
+use crate::config::{self, LogDestination, LogFormat};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -95,6 +98,35 @@ fn what_was_handed_over_is_written_after_the_writer_is_gone() {
     push(&writer, 0..100);
     drop(writer);
     until(|| file.lines().len() == 100);
+}
+
+#[test]
+fn end_waits_for_a_log_that_was_turned_off() {
+    let file = TempFile::new("off");
+    let log = AccessLog { facts: facts(), target: ArcSwapOption::empty(), former: Mutex::default() };
+    let destination = LogDestination::File(file.0.clone());
+    let settings = config::AccessLog { destination, format: LogFormat::Json };
+    log.follow(log.prepare(Some(&settings)).unwrap());
+    let writer = Arc::clone(&log.target.load_full().unwrap().writer);
+    push(&writer, 0..10_000);
+    drop(writer);
+    log.follow(log.prepare(None).unwrap());
+    log.finish(PATIENCE);
+    assert_eq!(file.lines().len(), 10_000);
+}
+
+#[test]
+fn end_waits_no_longer_than_it_may_for_a_log_that_was_turned_off() {
+    let log = AccessLog { facts: facts(), target: ArcSwapOption::empty(), former: Mutex::default() };
+    let (_reader, end) = pipe().unwrap();
+    let writer = Writer::start(File::from(OwnedFd::from(end)), facts()).unwrap();
+    // More than the pipe takes, and nobody reads.
+    writer.push(vec![b'x'; 1024 * 1024]);
+    log.former.lock().push(writer.ended());
+    drop(writer);
+    let start = Instant::now();
+    log.finish(Duration::from_millis(200));
+    assert!(start.elapsed() < PATIENCE / 4, "{:?}", start.elapsed());
 }
 
 #[test]

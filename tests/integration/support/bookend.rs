@@ -1,8 +1,9 @@
 //! The program itself, on a port of its own.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -101,9 +102,19 @@ impl Bookend {
         self.child.wait().unwrap();
     }
 
-    /// A command of the program that finds this one by `--socket`.
+    /// A command of the program, as it is typed, that finds this one by `--socket`.
     pub(crate) fn command(&self, name: &str) -> Output {
-        program().arg(name).arg("--socket").arg(self.socket()).output().unwrap()
+        program().args(name.split(' ')).arg("--socket").arg(self.socket()).output().unwrap()
+    }
+
+    /// What its operator's side answers to `GET path`.
+    pub(crate) fn ask(&self, path: &str) -> Vec<u8> {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        answer.split_off(body)
     }
 
     /// Everything that it has logged.
