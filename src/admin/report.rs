@@ -47,9 +47,10 @@ pub(super) fn status(desk: &Desk) -> Status {
 /// What the gauges are now.
 pub(super) fn now(desk: &Desk) -> Now {
     let (generation, millis) = (desk.current.load(), clock::millis());
-    let mut nodes = Vec::new();
+    let (mut nodes, mut waiting) = (Vec::new(), Vec::new());
     for pool in generation.pools() {
         let members = pool.members();
+        waiting.push((pool.name().to_string(), pool.parking().len()));
         for node in &pool.settings().nodes {
             let members = of_node(&members, node);
             nodes.push(NodeNow {
@@ -66,6 +67,7 @@ pub(super) fn now(desk: &Desk) -> Now {
         generation: generation.number(),
         is_last_reload_good: refused.is_none_or(|refused| refused.is_superseded),
         nodes,
+        waiting,
     }
 }
 
@@ -110,7 +112,8 @@ impl Sources<'_> {
             }
         }
         let available = nodes.iter().filter(|node| node.state.is_serving()).count();
-        Pool { name: name.to_owned(), available, requests: requests(outcomes), nodes }
+        let waiting = pool.parking().len();
+        Pool { name: name.to_owned(), available, waiting, requests: requests(outcomes), nodes }
     }
 
     fn node(&self, pool: &str, node: &config::Node, members: &[&Arc<Member>], recent: u64) -> Node {
@@ -154,12 +157,12 @@ impl Sources<'_> {
             return (NodeState::PartlyDown, Some(why));
         }
         let any = |wanted| members.iter().any(|member| is(wanted)(&member));
-        if any(Availability::Ejected) {
-            let why = members.iter().find_map(|member| match member.node.stay() {
-                Stay::Out { why, .. } => Some(why.to_string()),
-                Stay::In | Stay::Returning { .. } => None,
-            });
-            return (NodeState::Ejected, why);
+        let out = members.iter().find_map(|member| match member.node.stay() {
+            Stay::Out { until, why, .. } => Some((until <= self.now, why.to_string())),
+            Stay::In | Stay::Returning { .. } => None,
+        });
+        if let Some((is_due, why)) = out {
+            return (if is_due { NodeState::OnTrial } else { NodeState::Ejected }, Some(why));
         }
         if any(Availability::Resting) {
             return (NodeState::Resting, Some("it asked for a pause (Retry-After)".to_owned()));

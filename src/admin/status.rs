@@ -81,6 +81,8 @@ pub struct Pool {
     pub name: String,
     /// Nodes that nothing speaks against.
     pub available: usize,
+    /// Requests that wait because no node takes any.
+    pub waiting: usize,
     /// Requests for it.
     pub requests: Requests,
     /// Its nodes, in the order of the file.
@@ -128,6 +130,8 @@ pub enum NodeState {
     Suspect,
     /// It asked to be left alone for a while.
     Resting,
+    /// It was out and waits for a request that tries it.
+    OnTrial,
     /// It was taken out for what its traffic said.
     Ejected,
     /// Some of the addresses of its name are down.
@@ -164,6 +168,7 @@ impl NodeState {
             Self::Returning => "returning",
             Self::Suspect => "suspect",
             Self::Resting => "resting",
+            Self::OnTrial => "on trial",
             Self::Ejected => "ejected",
             Self::PartlyDown => "partly down",
             Self::Down => "down",
@@ -174,7 +179,9 @@ impl NodeState {
     /// Whether the node can be given requests.
     pub fn is_serving(self) -> bool {
         match self {
-            Self::Up | Self::Returning | Self::Suspect | Self::Resting | Self::PartlyDown => true,
+            Self::Up | Self::Returning | Self::Suspect | Self::Resting | Self::OnTrial | Self::PartlyDown => {
+                true
+            }
             Self::Ejected | Self::Down | Self::Unresolved => false,
         }
     }

@@ -16,11 +16,17 @@ use super::registry::Registry;
 use super::selection::{RoundRobin, key, member};
 use crate::config;
 use crate::model::{Name, NodeAddress};
-use crate::retry::{AtFault, Budget};
-use crate::upstream::{Asker, Jury, Member, Place};
+use crate::retry::{Budget, Kinds};
+use crate::upstream::{Asker, Jury, Member, Parking, Place};
 
 /// The addresses that names among the nodes were last resolved to, by name and port.
 pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
+
+/// How long requests that failed alike on two nodes are not retried, in milliseconds.
+const AT_FAULT_FOR: u64 = 10_000;
+
+/// How long requests that were slow are expected to be, in milliseconds.
+const SLOW_FOR: u64 = 10 * 60 * 1_000;
 
 /// A set of nodes and the balancer that picks among them.
 pub struct Pool {
@@ -31,7 +37,9 @@ pub struct Pool {
     registry: Arc<Registry>,
     jury: Jury,
     budget: Budget,
-    at_fault: AtFault,
+    parking: Arc<Parking>,
+    at_fault: Kinds,
+    slow: Kinds,
     addresses: Mutex<Addresses>,
     members: ArcSwap<Vec<Arc<Member>>>,
     changed: watch::Sender<()>,
@@ -50,7 +58,9 @@ impl Pool {
         let pool = Self {
             jury: Jury::new(settings.ejection.clone(), settings.slow_start),
             budget: Budget::new(settings.retry_budget),
-            at_fault: AtFault::default(),
+            parking: registry.parking(&name),
+            at_fault: Kinds::new(AT_FAULT_FOR),
+            slow: Kinds::new(SLOW_FOR),
             name,
             settings,
             balancer,
@@ -89,9 +99,19 @@ impl Pool {
         &self.budget
     }
 
-    /// The requests that fail on every node.
-    pub fn at_fault(&self) -> &AtFault {
+    /// Where requests wait while no node takes any.
+    pub fn parking(&self) -> &Arc<Parking> {
+        &self.parking
+    }
+
+    /// The requests that failed alike on two nodes.
+    pub fn at_fault(&self) -> &Kinds {
         &self.at_fault
+    }
+
+    /// The requests that take their time on every node.
+    pub fn slow(&self) -> &Kinds {
+        &self.slow
     }
 
     /// Tells when the members change.

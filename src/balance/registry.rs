@@ -6,13 +6,14 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use crate::model::Name;
-use crate::upstream::{Node, Place, Pulse};
+use crate::upstream::{Node, Parking, Place, Pulse};
 
 /// All nodes that some pool holds, by pool and address. A node that a reload keeps keeps its state.
 #[derive(Debug, Default)]
 pub struct Registry {
     nodes: Mutex<HashMap<(Name, Place), Weak<Node>>>,
     pulses: Mutex<HashMap<Name, Weak<Pulse>>>,
+    parkings: Mutex<HashMap<Name, Weak<Parking>>>,
 }
 
 impl Registry {
@@ -23,7 +24,7 @@ impl Registry {
         if let Some(node) = known.upgrade() {
             return node;
         }
-        let node = Arc::new(Node::new(place, &self.pulse(pool)));
+        let node = Arc::new(Node::new(place, &shared(&self.pulses, pool)));
         *known = Arc::downgrade(&node);
         node
     }
@@ -32,17 +33,23 @@ impl Registry {
     pub fn forget_unused(&self) {
         self.nodes.lock().retain(|_, node| node.strong_count() > 0);
         self.pulses.lock().retain(|_, pulse| pulse.strong_count() > 0);
+        self.parkings.lock().retain(|_, parking| parking.strong_count() > 0);
     }
 
-    /// What the nodes of `pool` share.
-    fn pulse(&self, pool: &Name) -> Arc<Pulse> {
-        let mut pulses = self.pulses.lock();
-        let known = pulses.entry(pool.clone()).or_default();
-        if let Some(pulse) = known.upgrade() {
-            return pulse;
-        }
-        let pulse = Arc::new(Pulse::default());
-        *known = Arc::downgrade(&pulse);
-        pulse
+    /// Where the requests of `pool` wait: those that came under an older configuration as well.
+    pub fn parking(&self, pool: &Name) -> Arc<Parking> {
+        shared(&self.parkings, pool)
     }
+}
+
+/// What everything shares that belongs to `pool`: what there is, or something new.
+fn shared<T: Default>(known: &Mutex<HashMap<Name, Weak<T>>>, pool: &Name) -> Arc<T> {
+    let mut known = known.lock();
+    let known = known.entry(pool.clone()).or_default();
+    if let Some(shared) = known.upgrade() {
+        return shared;
+    }
+    let new = Arc::new(T::default());
+    *known = Arc::downgrade(&new);
+    new
 }

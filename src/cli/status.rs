@@ -127,7 +127,11 @@ fn table(pool: &Pool, has_colour: bool) -> String {
     let head = paint(&head, Colour::Bold, has_colour);
     let mut rows = vec![headings()];
     rows.extend(pool.nodes.iter().map(row));
-    format!("{head}, {serving}, {}\n{}", summary(&pool.requests), aligned(&rows, has_colour))
+    let waiting = match pool.waiting {
+        0 => String::new(),
+        count => format!(", {} wait for one", grouped(count as u64)),
+    };
+    format!("{head}, {serving}{waiting}, {}\n{}", summary(&pool.requests), aligned(&rows, has_colour))
 }
 
 fn headings() -> Vec<Cell> {
@@ -180,9 +184,11 @@ fn row(node: &Node) -> Vec<Cell> {
 fn state(node: &Node) -> Cell {
     let colour = match node.state {
         NodeState::Up => Colour::Green,
-        NodeState::Returning | NodeState::Suspect | NodeState::Resting | NodeState::PartlyDown => {
-            Colour::Yellow
-        }
+        NodeState::Returning
+        | NodeState::Suspect
+        | NodeState::Resting
+        | NodeState::OnTrial
+        | NodeState::PartlyDown => Colour::Yellow,
         NodeState::Ejected | NodeState::Down | NodeState::Unresolved => Colour::Red,
     };
     let mut text = node.state.as_str().to_owned();

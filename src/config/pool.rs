@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::read::{Fault, Fields, Value, fault};
-use super::{Ejection, HealthCheck, Node, bounds, check, ejection, node};
+use super::{Ejection, HealthCheck, Node, Queue, bounds, check, ejection, node, queue};
 use crate::model::{Name, StatusSet};
 
 /// A set of nodes that can each serve the same requests.
@@ -24,6 +24,8 @@ pub struct Pool {
     pub retry: Retry,
     /// Retries of what may have reached a node, for each hundred requests, beside ten a second.
     pub retry_budget: u32,
+    /// How requests wait while no node takes any; `None` is not at all.
+    pub queue: Option<Queue>,
     /// How long a node may take.
     pub timeouts: NodeTimeouts,
     /// How often the names among the nodes' addresses are looked up again.
@@ -130,6 +132,7 @@ fn read(fields: &Fields<'_>) -> Option<Pool> {
     let ejection = fields.read("ejection", ejection::read);
     let slow_start = fields.read("slow_start", |v| v.duration(bounds::SLOW_START));
     let retry = fields.read("retry", |v| read_retry(v, &Retry::default()));
+    let queue = fields.read("queue", queue::read);
     let retry_budget = fields.read("retry_budget", |v| v.whole(bounds::PERCENT));
     let timeouts = fields.read("timeouts", |v| read_timeouts(v, &NodeTimeouts::default()));
     let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
@@ -141,6 +144,7 @@ fn read(fields: &Fields<'_>) -> Option<Pool> {
         slow_start: slow_start.unwrap_or(SLOW_START),
         retry: retry.unwrap_or_default(),
         retry_budget: retry_budget.unwrap_or(RETRY_BUDGET),
+        queue: queue.unwrap_or_else(|| Some(Queue::default())),
         timeouts: timeouts.unwrap_or_default(),
         resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
     })

@@ -13,6 +13,8 @@ pub struct Now {
     pub is_last_reload_good: bool,
     /// Every node.
     pub nodes: Vec<NodeNow>,
+    /// Every pool by its name, with the requests that wait because no node takes any.
+    pub waiting: Vec<(String, usize)>,
 }
 
 /// A node as it is when somebody asks.
@@ -33,6 +35,7 @@ pub struct NodeNow {
 pub(super) struct Gauges {
     node_available: IntGaugeVec,
     node_in_flight: IntGaugeVec,
+    pool_waiting: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
     last_reload: IntGauge,
@@ -57,6 +60,12 @@ impl Gauges {
                 "Requests that are at a node.",
                 &["pool", "node"],
             )?,
+            pool_waiting: gauges(
+                registry,
+                "bookend_pool_waiting",
+                "Requests that wait because no node of their pool takes any.",
+                &["pool"],
+            )?,
             connections: gauge(registry, "bookend_connections", "Client connections that are open.")?,
             generation: gauge(
                 registry,
@@ -76,6 +85,10 @@ impl Gauges {
         self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
         self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
         self.last_reload.set(i64::from(now.is_last_reload_good));
+        self.pool_waiting.reset();
+        for (pool, waiting) in &now.waiting {
+            self.pool_waiting.with_label_values(&[pool]).set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        }
         self.node_available.reset();
         self.node_in_flight.reset();
         for NodeNow { pool, node, is_available, in_flight } in &now.nodes {

@@ -22,7 +22,7 @@ pub(super) const IN_FORCE: &str = "in_force";
 pub(super) const REFUSED: &str = "refused";
 
 /// What a node can become.
-const STANDINGS: [&str; 2] = ["up", "down"];
+const STANDINGS: [&str; 6] = ["up", "down", "suspect", "ejected", "returning", "returned"];
 
 /// Every metric.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! rhythm, spread over the interval, so that a thousand checks are no burst and a node that hangs delays no other.
 
 mod check;
+mod ping;
+mod prober;
 mod resolve;
 mod review;
 

@@ -1,12 +1,16 @@
 //! Looking at the nodes from time to time: what time alone changes, no request tells.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use super::{ping, prober};
 use crate::balance::Pool;
 use crate::clock;
+use crate::model::Name;
 use crate::observe::Observer;
 
 /// How often. A node that falls silent is found out this much later at most.
@@ -14,13 +18,32 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Reviews the nodes of `pools`, and of those that follow them, until dropped.
 pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Observer>) {
+    let mut probers: HashMap<Name, AbortOnDrop> = HashMap::new();
     loop {
         tokio::time::sleep(INTERVAL).await;
+        probers.retain(|_, prober| !prober.0.is_finished());
         for pool in pools.borrow().iter() {
+            if !pool.parking().is_empty() && !probers.contains_key(pool.name()) {
+                let prober = tokio::spawn(prober::run(Arc::clone(pool)));
+                probers.insert(pool.name().clone(), AbortOnDrop(prober));
+            }
+            for silent in pool.members().iter().filter(|member| member.node.take_ping()) {
+                // Bounded by its own time-out, and of use to no one but the next review.
+                tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(silent)));
+            }
             let verdicts = pool.jury().review(&pool.members(), clock::millis(), fastrand::f64);
             for (member, transition) in verdicts {
                 observer.node(pool.name().as_str(), &member.name, transition, &"");
             }
         }
+    }
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -1,5 +1,6 @@
 //! Attempts: one node after the other, each the best that the request has not tried.
 
+mod parking;
 mod testimony;
 
 use std::fmt;
@@ -8,14 +9,18 @@ use std::time::Duration;
 
 use pingora::protocols::l4::ext::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
+use pingora_proxy::Session;
 use smallvec::SmallVec;
 
-pub(super) use self::testimony::{Hearing, answered};
+use self::parking::Parked;
+pub(super) use self::testimony::{Hearing, answered, kind};
 use super::context::Context;
 use crate::balance::Pool;
 use crate::clock;
 use crate::config::NodeTimeouts;
-use crate::retry::{Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff};
+use crate::retry::{
+    Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
+};
 use crate::upstream::{Asker, Member, Patience, Place, Slot};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
@@ -36,6 +41,8 @@ pub(super) struct Attempts {
     returns: u32,
     /// A pooled connection broke under it; the next attempt goes out on a new one.
     met_a_dead_connection: bool,
+    /// Every node refused it, and it waits or has waited for one to come back.
+    parked: Option<Parked>,
 }
 
 #[derive(Debug)]
@@ -91,7 +98,11 @@ impl Attempts {
             is_at_fault: hearing.is_at_fault(),
         };
         let afford = || hearing.pool.budget().spend(clock::millis());
-        let decision = policy.decide(request, failure, &mut self.progress, options, afford);
+        let mut decision = policy.decide(request, failure, &mut self.progress, options, afford);
+        let is_refused = failure.reach == Reach::NotSent && failure.circumstance != Circumstance::OwnLack;
+        if decision == Decision::End && is_refused && self.park(hearing.queue(), hearing.pool) {
+            decision = Decision::Another;
+        }
         self.testify(failure, decision, hearing);
         if decision == Decision::Again {
             self.returns += 1;
@@ -122,11 +133,18 @@ impl Attempts {
     }
 
     fn has_tried(&self, member: &Arc<Member>) -> bool {
-        self.history.iter().any(|attempt| attempt.is_at(member))
+        self.has_refused(member)
+            || self
+                .history
+                .iter()
+                .any(|attempt| attempt.is_at(member) && attempt.reach != Some(Reach::NotSent))
     }
 
+    /// Whether the node refused the request, since it last waited for one to come back.
     fn has_refused(&self, member: &Arc<Member>) -> bool {
-        self.history.iter().any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
+        let from = self.refusals_from();
+        let mut refusals = self.history.iter().skip(from);
+        refusals.any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
     }
 
     fn has_answered(&self, member: &Arc<Member>) -> bool {
@@ -178,11 +196,16 @@ impl fmt::Display for Attempts {
     }
 }
 
-/// Waits as long as a request has to that returns to nodes it has tried.
-pub(super) async fn wait(context: &Context) {
+/// Waits as long as a request has to that returns to nodes it has tried, or that no node takes.
+///
+/// # Errors
+///
+/// If the client leaves meanwhile.
+pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
     if context.attempts.returns > 0 {
         tokio::time::sleep(backoff(context.attempts.returns, fastrand::f64())).await;
     }
+    parking::wait(session, context).await
 }
 
 /// Begins an attempt at the best node there is; `None` if there is none.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use pingora_proxy::Session;
 
-use super::attempt::Attempts;
+use super::attempt::{self, Attempts};
 use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
@@ -108,11 +109,17 @@ impl Context {
     }
 
     /// The request is with the node, whose time is running from now on.
-    pub(super) fn await_head(&self) {
+    pub(super) fn await_head(&self, session: &Session) {
         let (Some(connection), Some(admitted)) = (&self.connection, &self.admitted) else { return };
         let (Some(route), Some(member)) = (self.route(), self.attempts.last()) else { return };
+        let now = clock::millis();
+        if route.pool.slow().contains(attempt::kind(route, session), now) {
+            // It takes its time everywhere, which says nothing of the node.
+            connection.await_node(route.timeouts.first_byte);
+            return;
+        }
         let patience = self.attempts.patience(admitted.request, &route.retry, &route.pool);
-        connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience));
+        connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now));
     }
 
     /// The client holds its body back until the node has said that it wants it: until then the node's time is running.

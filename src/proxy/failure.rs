@@ -122,6 +122,15 @@ pub(super) fn body_too_large(context: &mut Context) -> Box<Error> {
     Error::new_down(ErrorType::HTTPStatus(StatusCode::PAYLOAD_TOO_LARGE.as_u16()))
 }
 
+/// The client left, or did not go on with its body, while its request waited for a node.
+pub(super) fn left_while_waiting(mut error: Box<Error>, context: &mut Context) -> Box<Error> {
+    let late = context.connection.as_ref().and_then(|connection| connection.take_late());
+    context.end(if late == Some(Late::Client) { Cause::BodyTooSlow } else { Cause::ClientGone });
+    error.as_down();
+    error.set_retry(false);
+    error
+}
+
 /// No connection: nothing was sent.
 pub(super) fn not_connected(
     session: &mut Session,

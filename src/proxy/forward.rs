@@ -62,6 +62,7 @@ pub(super) fn request(
 
 /// Counts a piece of the body on its way to the node; after the last one the node's time begins.
 pub(super) fn request_body(
+    session: &Session,
     body: &mut Option<Bytes>,
     is_end: bool,
     context: &mut Context,
@@ -78,7 +79,7 @@ pub(super) fn request_body(
     }
     if is_end {
         context.body.sent_at = Some(clock::now());
-        context.await_head();
+        context.await_head(session);
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
-        attempt::wait(context).await;
+        attempt::wait(session, context).await?;
         let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
         attempt::begin(context, length).ok_or_else(|| failure::no_node(context))
     }
@@ -132,7 +132,7 @@ impl ProxyHttp for Proxy {
             // No request's body any more, but whatever the two ends have to say to each other.
             return Ok(());
         }
-        forward::request_body(body, is_end, context)
+        forward::request_body(session, body, is_end, context)
     }
 
     async fn upstream_response_filter(

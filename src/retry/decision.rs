@@ -33,7 +33,7 @@ pub struct Options {
     pub untried: bool,
     /// There is a node that it has tried and that did not refuse it.
     pub returnable: bool,
-    /// Requests of its kind failed alike on two nodes ([`AtFault`](super::AtFault)).
+    /// Requests of its kind failed alike on two nodes.
     pub is_at_fault: bool,
 }
 

@@ -4,19 +4,19 @@
 //! together. A request that may have been carried out is repeated only if carrying it out twice is the same as once
 //! (RFC 9110, 9.2.2).
 
-mod at_fault;
 mod backoff;
 mod budget;
 mod decision;
+mod kinds;
 mod outcome;
 mod reach;
 mod repeat;
 mod request;
 
-pub use at_fault::AtFault;
 pub use backoff::backoff;
 pub use budget::Budget;
 pub use decision::{Decision, Options, Policy, Progress};
+pub use kinds::Kinds;
 pub use outcome::Outcome;
 pub use reach::{Circumstance, Failure, Reach};
 pub use repeat::Repeatability;

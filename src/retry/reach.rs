@@ -59,6 +59,28 @@ impl From<Reach> for Failure {
 }
 
 impl Reach {
+    /// Whether two attempts that got this far and `other` failed alike, so that the request may be what they have in
+    /// common.
+    pub fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Answered(one), Self::Answered(other)) => one == other,
+            (Self::PartSent | Self::MaybeSent, Self::PartSent | Self::MaybeSent)
+            | (Self::Silent, Self::Silent)
+            | (Self::Nonsense, Self::Nonsense)
+            | (Self::Truncated, Self::Truncated) => true,
+            (
+                Self::NotSent
+                | Self::PartSent
+                | Self::MaybeSent
+                | Self::Silent
+                | Self::Answered(_)
+                | Self::Nonsense
+                | Self::Truncated,
+                _,
+            ) => false,
+        }
+    }
+
     /// The reach as a word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

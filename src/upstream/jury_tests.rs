@@ -243,7 +243,7 @@ fn a_node_whose_checks_pass_again_is_on_trial() {
 }
 
 fn wait(site: &Site, number: usize, patience: Patience) -> Vigil {
-    let mut vigil = Vigil::new(&site.member(number).node, patience);
+    let mut vigil = Vigil::new(&site.member(number).node, patience, site.now);
     assert!(!vigil.look());
     vigil
 }
@@ -271,15 +271,40 @@ fn one_byte_ends_a_suspicion_and_begins_the_trial_of_a_node_that_was_silent() {
     let _ = (site.answer(0), site.answer(1));
     site.pass(1_000);
     let _ = site.answer(1);
-    let vigils: Vec<_> = (0..3).map(|_| wait(&site, 0, Patience::Endless)).collect();
+    let slow: Vec<_> = (0..3).map(|_| wait(&site, 0, Patience::Endless)).collect();
     assert_eq!(site.pass(50), [Transition::Suspect]);
     site.member(0).node.heard(site.now);
     assert_eq!(site.stands(0), Availability::Available);
-    assert!(site.pass(1_000).is_empty());
+    site.pass(1_000);
     let _ = site.answer(1);
+    assert!(site.pass(50).is_empty(), "those from before it was heard may be slow");
+    let vigils: Vec<_> = (0..3).map(|_| wait(&site, 0, Patience::Endless)).collect();
     assert_eq!(site.pass(1_050), [Transition::Suspect, Transition::Ejected(Why::Silent)]);
     site.member(0).node.heard(site.now);
     assert_eq!(site.take(Asker::Repeatable), 0, "its trial");
+    drop((slow, vigils));
+}
+
+#[test]
+fn the_end_of_the_traffic_is_no_silence_but_worth_a_ping() {
+    let mut site = Site::new(2);
+    let _ = site.answer(0);
+    site.pass(100);
+    let _ = site.answer(1);
+    let vigils: Vec<_> = (0..3).map(|_| wait(&site, 0, Patience::UntilSuspect)).collect();
+    let node = |number| site.member(number).node.clone();
+    let (silent, other) = (node(0), node(1));
+    assert!(site.pass(900).is_empty());
+    assert_eq!((silent.take_ping(), silent.take_ping(), other.take_ping()), (true, false, false));
+    silent.gave_a_sign(1, site.now);
+    other.gave_a_sign(1, site.now);
+    assert!(site.pass(2_000).is_empty(), "it lives");
+    drop(vigils);
+    let vigils: Vec<_> = (0..3).map(|_| wait(&site, 0, Patience::UntilSuspect)).collect();
+    assert!(site.pass(50).is_empty());
+    assert!(silent.take_ping());
+    other.gave_a_sign(1, site.now);
+    assert_eq!(site.pass(50), [Transition::Suspect], "and now it does not");
     drop(vigils);
 }
 
@@ -388,7 +413,7 @@ proptest! {
                 Event::Fail(number, fault) => drop(site.fail(within(number), fault)),
                 Event::Heard(number) => site.member(within(number)).node.heard(site.now),
                 Event::Wait(number, patience) => {
-                    let mut vigil = Vigil::new(&site.member(within(number)).node, patience);
+                    let mut vigil = Vigil::new(&site.member(within(number)).node, patience, site.now);
                     vigil.look();
                     vigils.push(vigil);
                 }

@@ -3,6 +3,7 @@
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
 //! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
 //! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
+//! While no node takes any requests, they wait in the [`Parking`].
 
 mod check_call;
 mod evidence;
@@ -10,6 +11,7 @@ mod health;
 mod jury;
 mod lineup;
 mod node;
+mod parking;
 mod rotation;
 mod silence;
 mod standing;
@@ -20,6 +22,7 @@ pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
 pub use lineup::{Asker, Lineup, Offers};
 pub use node::{Availability, Checks, Member, Node, Patience, Place, Slot, Transition};
+pub use parking::{Parking, Ticket};
 pub use rotation::Rotation;
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
 pub use standing::{Share, Standing, Stay, Why};

@@ -220,6 +220,17 @@ impl Node {
         }
     }
 
+    /// Whether the node, and the others of its pool, should be asked for a sign of life; true once for each time.
+    pub fn take_ping(&self) -> bool {
+        self.silence.take_ping()
+    }
+
+    /// The node gave a sign of life, `waited` milliseconds after it was asked for one.
+    pub fn gave_a_sign(&self, waited: u64, now: u64) {
+        self.heard(now);
+        self.silence.answered(waited, now);
+    }
+
     /// Whether an attempt that has waited for longer than [`PATIENCE`](super::PATIENCE) should give the node up.
     pub fn is_given_up(&self, patience: Patience) -> bool {
         let is_out = || self.is_out_for_silence.load(Ordering::Relaxed);

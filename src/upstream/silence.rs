@@ -1,10 +1,13 @@
 //! Silence: when a node that says nothing is taken for dead, and when it is left to finish.
 //!
 //! One slow answer proves nothing: reports, exports and long polls are slow for good reasons. A node is suspect when
-//! several attempts have waited for long, nothing at all came from it meanwhile, and another node answers promptly.
+//! several attempts have waited for long, nothing at all came from it meanwhile, and another node answers promptly. If no
+//! other is asked anything, because every client waits for the silent one, all are to be asked for a sign of life.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use super::{Node, Patience};
 
@@ -16,7 +19,7 @@ pub const PATIENCE: u64 = 1_000;
 const PROBATION: u64 = 1_000;
 
 /// Overdue attempts that make a node suspect, unless it is on trial or a check failed as well.
-const WITNESSES: u32 = 3;
+const WITNESSES: usize = 3;
 
 /// Which nodes of a pool answered promptly of late, shared by all of them.
 ///
@@ -37,10 +40,14 @@ pub struct Silence {
     number: u16,
     /// When anything last came from it, in milliseconds of the clock; 0 is never.
     heard: AtomicU64,
-    /// Attempts that have waited for longer than [`PATIENCE`].
-    overdue: AtomicU32,
+    /// When each of the attempts began that have waited for longer than [`PATIENCE`] and bear witness.
+    overdue: Mutex<Vec<u64>>,
+    has_overdue: AtomicBool,
     /// Since when it is suspect; 0 is not.
     suspect_since: AtomicU64,
+    /// The node should be asked for a sign of life, and when that was last said.
+    wants_ping: AtomicBool,
+    pinged: AtomicU64,
 }
 
 /// An attempt that waits for the head of its answer.
@@ -48,8 +55,10 @@ pub struct Silence {
 pub struct Vigil {
     node: Arc<Node>,
     patience: Patience,
-    /// Whether it is counted as overdue, until it is dropped.
-    is_overdue: bool,
+    /// When the wait began, in milliseconds of the clock.
+    began: u64,
+    /// Whether it bears witness against the node, until it is dropped.
+    is_witness: bool,
 }
 
 impl Pulse {
@@ -88,8 +97,11 @@ impl Silence {
             pulse: Arc::clone(pulse),
             number: u16::try_from(number + 1).unwrap_or(u16::MAX),
             heard: AtomicU64::new(0),
-            overdue: AtomicU32::new(0),
+            overdue: Mutex::default(),
+            has_overdue: AtomicBool::new(false),
             suspect_since: AtomicU64::new(0),
+            wants_ping: AtomicBool::new(false),
+            pinged: AtomicU64::new(0),
         }
     }
 
@@ -128,41 +140,72 @@ impl Silence {
     ///
     /// `is_on_trial` says that its next failure is enough, `failed_check` when the last check began if it failed.
     pub fn review(&self, is_on_trial: bool, failed_check: Option<u64>, now: u64) -> bool {
-        let overdue = self.overdue.load(Ordering::Relaxed);
-        if overdue == 0 || self.is_suspect() {
+        if !self.has_overdue() || self.is_suspect() {
             return false;
         }
         let heard = self.heard.load(Ordering::Relaxed);
+        // Those that began before the node was last heard may be slow for reasons of their own.
+        let overdue = self.overdue.lock().iter().filter(|&&began| began >= heard).count();
         let others = self.pulse.of_others(self.number);
-        let others_answer = others != 0 && now.saturating_sub(others) <= PATIENCE;
+        // A last answer here and a last answer there are the end of the traffic and no silence.
+        let others_answer = others >= heard + PATIENCE / 2 && now.saturating_sub(others) <= PATIENCE;
         // A check that failed is proof enough that it is this node and not the request.
         let is_checked = failed_check.is_some_and(|began| began > heard);
         let is_witnessed = is_checked || others_answer && (is_on_trial || overdue >= WITNESSES);
-        let is_suspect = is_witnessed && now.saturating_sub(heard) >= PATIENCE;
+        let is_silent = overdue > 0 && now.saturating_sub(heard) >= PATIENCE;
+        if is_silent && overdue >= WITNESSES && !others_answer {
+            // All clients may wait for this node, so that no other is asked anything.
+            let is_due = now.saturating_sub(self.pinged.load(Ordering::Relaxed)) >= PATIENCE;
+            if is_due {
+                self.pinged.store(now, Ordering::Relaxed);
+                self.wants_ping.store(true, Ordering::Relaxed);
+            }
+        }
+        let is_suspect = is_silent && is_witnessed;
         if is_suspect {
             self.suspect_since.store(now.max(1), Ordering::Relaxed);
         }
         is_suspect
     }
 
+    /// Whether the node, and the others, should be asked for a sign of life; true once for each time that they should.
+    pub fn take_ping(&self) -> bool {
+        self.wants_ping.load(Ordering::Relaxed) && self.wants_ping.swap(false, Ordering::Relaxed)
+    }
+
     /// Whether an attempt has waited for longer than [`PATIENCE`].
     pub fn has_overdue(&self) -> bool {
-        self.overdue.load(Ordering::Relaxed) > 0
+        self.has_overdue.load(Ordering::Relaxed)
+    }
+}
+
+impl Silence {
+    fn bear_witness(&self, began: u64) {
+        self.overdue.lock().push(began);
+        self.has_overdue.store(true, Ordering::Relaxed);
+    }
+
+    fn withdraw(&self, began: u64) {
+        let mut overdue = self.overdue.lock();
+        if let Some(place) = overdue.iter().position(|&other| other == began) {
+            overdue.swap_remove(place);
+        }
+        self.has_overdue.store(!overdue.is_empty(), Ordering::Relaxed);
     }
 }
 
 impl Vigil {
-    /// An attempt that waits for `node`.
-    pub fn new(node: &Arc<Node>, patience: Patience) -> Self {
-        Self { node: Arc::clone(node), patience, is_overdue: false }
+    /// An attempt that waits for `node` since `began`.
+    pub fn new(node: &Arc<Node>, patience: Patience, began: u64) -> Self {
+        Self { node: Arc::clone(node), patience, began, is_witness: false }
     }
 
     /// Looks after the node once the attempt has waited for [`PATIENCE`], and then from time to time. Says whether the
     /// attempt should give it up.
     pub fn look(&mut self) -> bool {
-        if !self.is_overdue {
-            self.is_overdue = true;
-            self.node.silence().overdue.fetch_add(1, Ordering::Relaxed);
+        if !self.is_witness {
+            self.is_witness = true;
+            self.node.silence().bear_witness(self.began);
             self.node.check_call().call();
         }
         self.node.is_given_up(self.patience)
@@ -171,8 +214,8 @@ impl Vigil {
 
 impl Drop for Vigil {
     fn drop(&mut self) {
-        if self.is_overdue {
-            self.node.silence().overdue.fetch_sub(1, Ordering::Relaxed);
+        if self.is_witness {
+            self.node.silence().withdraw(self.began);
         }
     }
 }

@@ -22,6 +22,7 @@ mod health;
 mod limits;
 mod load;
 mod monitoring;
+mod parking;
 mod reload;
 mod routing;
 mod saying_no;

@@ -3,6 +3,7 @@
 //! One failure has two suspects, the node and the request, and the next node's answer tells them apart: if it serves the
 //! request, the first node is accused; if it fails alike, the request is at fault, and nobody is.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -12,18 +13,20 @@ use super::super::context::Context;
 use super::{Attempt, Attempts};
 use crate::balance::Pool;
 use crate::clock;
+use crate::config;
 use crate::generation::Route;
 use crate::observe::Observer;
 use crate::retry::{Circumstance, Decision, Failure, Reach};
-use crate::upstream::{Fault, Verdicts};
+use crate::upstream::{Fault, PATIENCE, Verdicts};
+
+/// How many of those that wait are let go by one that was served.
+const RELEASED_BY_EACH: usize = 2;
 
 /// Who hears what the attempts say, and what they were about.
 pub(in crate::proxy) struct Hearing<'a> {
     pub(super) pool: &'a Pool,
-    /// The route's name.
-    route: &'a str,
-    /// The request's path, without its query.
-    path: &'a str,
+    route: &'a Route,
+    session: &'a Session,
     observer: &'a Observer,
 }
 
@@ -43,7 +46,7 @@ impl Attempts {
                 match open {
                     Some(open) if open.reach.is_some_and(|reach| reach.is_like(failure.reach)) => {
                         open.is_open = false;
-                        hearing.pool.at_fault().remember(hearing.route, hearing.path, clock::millis());
+                        hearing.pool.at_fault().remember(hearing.kind(), clock::millis());
                     }
                     Some(_) => last.is_open = true,
                     None if hearing.is_at_fault() => {}
@@ -64,8 +67,15 @@ impl Attempts {
             let member = Arc::clone(member);
             hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
         }
-        hearing.pool.at_fault().acquit(hearing.route, hearing.path);
+        hearing.pool.at_fault().forget(hearing.kind());
+        if waited < PATIENCE {
+            hearing.pool.slow().forget(hearing.kind());
+        } else {
+            hearing.pool.slow().remember(hearing.kind(), clock::millis());
+        }
         self.close(Fault::Confirmed, hearing);
+        // What was served makes room for more.
+        hearing.pool.parking().release(RELEASED_BY_EACH);
     }
 
     /// No other node will say more: whoever failed is accused.
@@ -80,13 +90,21 @@ impl Attempts {
 impl<'a> Hearing<'a> {
     /// The hearing of a request on `route`.
     pub(in crate::proxy) fn new(route: &'a Route, session: &'a Session, observer: &'a Observer) -> Self {
-        let path = session.req_header().uri.path();
-        Self { pool: &route.pool, route: route.name.as_str(), path, observer }
+        Self { pool: &route.pool, route, session, observer }
     }
 
     /// Whether requests of this kind are known to fail on every node.
     pub(in crate::proxy) fn is_at_fault(&self) -> bool {
-        self.pool.at_fault().contains(self.route, self.path, clock::millis())
+        self.pool.at_fault().contains(self.kind(), clock::millis())
+    }
+
+    /// Whether and how requests wait while no node takes any.
+    pub(super) fn queue(&self) -> Option<&config::Queue> {
+        self.pool.settings().queue.as_ref()
+    }
+
+    fn kind(&self) -> impl Hash {
+        kind(self.route, self.session)
     }
 
     fn accuse(&self, attempt: &Attempt, fault: Fault) {
@@ -101,6 +119,12 @@ impl<'a> Hearing<'a> {
             self.observer.node(self.pool.name().as_str(), &member.name, transition, &"");
         }
     }
+}
+
+/// What requests have in common that fail alike, or that are slow.
+pub(in crate::proxy) fn kind<'a>(route: &'a Route, session: &'a Session) -> impl Hash + 'a {
+    let head = session.req_header();
+    (route.name.as_str(), head.method.as_str(), head.uri.path())
 }
 
 /// A node began to answer.

@@ -1,0 +1,37 @@
+//! How requests wait while no node takes any.
+
+use std::time::Duration;
+
+use super::bounds;
+use super::read::Value;
+
+/// How requests wait while no node takes any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// How long each may wait.
+    pub max_wait: Duration,
+    /// How many may wait at once.
+    pub max_length: usize,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { max_wait: Duration::from_secs(5), max_length: 10_000 }
+    }
+}
+
+/// Reads the bounds; `Some(None)` is `off`.
+pub(super) fn read(value: Value<'_>) -> Option<Option<Queue>> {
+    const WHAT: &str = "a mapping like `{max_wait: 5s}`";
+    value.or_off(WHAT, |value| {
+        value.fields(WHAT, |fields| {
+            let default = Queue::default();
+            let max_wait = fields.read("max_wait", |v| v.duration(bounds::TIMEOUT));
+            let max_length = fields.read("max_length", |v| v.whole(bounds::CONNECTIONS));
+            Queue {
+                max_wait: max_wait.unwrap_or(default.max_wait),
+                max_length: max_length.unwrap_or(default.max_length),
+            }
+        })
+    })
+}

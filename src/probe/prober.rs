@@ -1,0 +1,42 @@
+//! Finding out which node is the first to come back, while requests wait for one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
+
+use crate::balance::Pool;
+use crate::upstream::{Member, Place};
+
+/// How often each node is asked.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Asks every node of `pool`, again and again, until nobody waits any more. One that accepts a connection gets one of the
+/// requests that wait; how that goes decides about the others.
+pub(super) async fn run(pool: Arc<Pool>) {
+    let mut knocking = JoinSet::new();
+    for member in pool.members().iter() {
+        knocking.spawn(knock(Arc::clone(&pool), Arc::clone(member)));
+    }
+    while knocking.join_next().await.is_some() {}
+}
+
+async fn knock(pool: Arc<Pool>, member: Arc<Member>) {
+    while !pool.parking().is_empty() {
+        let limit = pool.settings().timeouts.connect;
+        if tokio::time::timeout(limit, connect(member.node.place())).await.is_ok_and(|opened| opened.is_ok())
+        {
+            member.node.check_call().call();
+            pool.parking().release(1);
+        }
+        tokio::time::sleep(INTERVAL.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
+    }
+}
+
+async fn connect(place: &Place) -> std::io::Result<()> {
+    match place {
+        Place::Tcp(address) => TcpStream::connect(address).await.map(drop),
+        Place::Unix(path) => UnixStream::connect(path).await.map(drop),
+    }
+}
