@@ -15,6 +15,7 @@
 //!  4 balance                                       pools: Pingora's LoadBalancer around our nodes
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
+//!    terminal                                      text in columns and colours
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -47,4 +48,5 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod terminal;
 pub mod upstream;

@@ -4,7 +4,6 @@ mod client;
 mod reload;
 mod reopen;
 mod status;
-mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -10,9 +10,9 @@ use http::Method;
 
 use super::client::Target;
 use super::say;
-use super::table::{Cell, Colour, aligned, paint};
 use crate::admin::Problem;
 use crate::admin::status::{Node, NodeState, Pool, Requests, Status};
+use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -191,24 +191,6 @@ fn summary(requests: &Requests) -> String {
     )
 }
 
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(count))
-}
-
-/// A number with a comma after every third digit.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A time that passed, by its two largest units.
 fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -220,32 +202,15 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// A short time.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.01 => format!("{:.1}ms", s * 1_000.0),
-        s if s < 1.0 => format!("{:.0}ms", s * 1_000.0),
-        s => format!("{s:.1}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_easy_to_read() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, wanted) in cases {
-            assert_eq!(grouped(number), wanted);
-        }
+    fn spans_are_easy_to_read() {
         let cases = [(0, "0s"), (59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
         for (number, wanted) in cases {
             assert_eq!(span(number), wanted);
-        }
-        let cases = [(0.0004, "0.4ms"), (0.25, "250ms"), (2.0, "2.0s")];
-        for (number, wanted) in cases {
-            assert_eq!(seconds(number), wanted);
         }
     }
 }
