@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! 10 cli                                           what a person types
-//!  9 server                                        threads, signals, beginning and end
+//!  9 server     demo                                threads, signals, beginning and end; a site to try it on
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe                              the front door; checks and look-ups in the background
@@ -37,6 +37,7 @@ pub mod balance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod generation;
 pub mod headers;
 pub mod listen;

@@ -35,7 +35,7 @@ const FLOORS: [&[&str]; 11] = [
     &["listen", "probe"],
     &["reload"],
     &["proxy", "admin"],
-    &["server"],
+    &["server", "demo"],
     &["cli"],
 ];
 
