@@ -3,8 +3,6 @@
 .PHONY: help demo test faults faults-peers build bench bench-micro deny clean
 
 CARGO ?= cargo
-# Where `make demo` builds: the program by cargo, the small server by rustc alone, since as an example it would bring all that
-# tests need.
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 # The documentation is for people who change bookend: links to private items are fine.
 DOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
@@ -12,11 +10,10 @@ DOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: ## two nodes under load: one is killed and comes back, nobody sees it
-	@scripts/setup demo
+demo: ## a site under load: a server is killed and comes back, nobody sees it; DEMO=--stay keeps it up
+	@scripts/setup build
 	$(CARGO) build --locked --profile quick --bin bookend
-	rustc --edition 2024 -O -o $(QUICK)/node examples/node.rs
-	@scripts/demo $(QUICK)
+	@$(QUICK)/bookend demo $(DEMO)
 
 test: ## format, lints, every test, documentation
 	@scripts/setup test

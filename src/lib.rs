@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! 10 cli                                           what a person types
-//!  9 server                                        threads, signals, beginning and end
+//!  9 server     demo                                threads, signals, beginning and end; a site to try it on
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe                              the front door; checks and look-ups in the background
@@ -15,6 +15,7 @@
 //!  4 balance                                       pools: Pingora's LoadBalancer around our nodes
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
+//!    terminal                                      text in columns and colours
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -37,6 +38,7 @@ pub mod balance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod generation;
 pub mod headers;
 pub mod listen;
@@ -48,4 +50,5 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod terminal;
 pub mod upstream;

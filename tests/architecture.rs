@@ -17,14 +17,25 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 11] = [
     &["model"],
     &["config"],
-    &["answer", "routing", "upstream", "retry", "headers", "policy", "redundancy", "lease", "incident"],
+    &[
+        "answer",
+        "routing",
+        "upstream",
+        "retry",
+        "headers",
+        "policy",
+        "redundancy",
+        "lease",
+        "incident",
+        "terminal",
+    ],
     &["clock", "observe"],
     &["balance", "tls", "journal"],
     &["generation"],
     &["listen", "probe"],
     &["reload"],
     &["proxy", "admin"],
-    &["server"],
+    &["server", "demo"],
     &["cli"],
 ];
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod ask;
 mod bind;
 mod desk;
 mod place;
@@ -16,6 +17,7 @@ mod serve;
 pub mod status;
 
 pub use access::{Rules, TokenError};
+pub use ask::{Answer, AskError, ask};
 pub use bind::{AdminError, Bound};
 pub use desk::{Desk, Phase, Wanted};
 pub use place::usual_state_dirs;

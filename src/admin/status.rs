@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigProblem;
+use crate::terminal::Colour;
 
 /// How bookend is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -173,6 +174,17 @@ impl NodeState {
             Self::PartlyDown => "partly down",
             Self::Down => "down",
             Self::Unresolved => "no address",
+        }
+    }
+
+    /// The colour that says how bad it is.
+    pub fn colour(self) -> Colour {
+        match self {
+            Self::Up => Colour::Green,
+            Self::Returning | Self::Suspect | Self::Resting | Self::OnTrial | Self::PartlyDown => {
+                Colour::Yellow
+            }
+            Self::Ejected | Self::Down | Self::Unresolved => Colour::Red,
         }
     }
 

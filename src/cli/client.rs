@@ -5,21 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::body::{Body, to_bytes};
 use clap::Args;
-use http::{Method, Request, StatusCode, header};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::Method;
 use tokio::net::UnixStream;
 
 use super::{FILES, File};
-use crate::admin::usual_state_dirs;
+use crate::admin::{self, Answer, usual_state_dirs};
 use crate::config::{LARGEST_FILE, Whereabouts};
 
 /// How long an answer may take: a little longer than bookend waits for a reload itself.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// Bytes of an answer.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Which bookend is meant.
 #[derive(Debug, Args)]
@@ -29,12 +24,6 @@ pub(super) struct Target {
     /// Its socket [default: the one in the configuration, then the usual one]
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     socket: Option<PathBuf>,
-}
-
-/// An answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
 }
 
 impl Target {
@@ -54,20 +43,7 @@ impl Target {
 
     async fn exchange(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
         let stream = self.connect().await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .body(Body::empty())
-            .context("building a request")?;
-        let answer = sender.send_request(request).await.context("asking bookend")?;
-        let status = answer.status();
-        let body =
-            to_bytes(Body::new(answer.into_body()), LARGEST_ANSWER).await.context("reading the answer")?;
-        connection.abort();
-        Ok(Answer { status, body: body.into() })
+        Ok(admin::ask(stream, method, path).await?)
     }
 
     async fn connect(&self) -> anyhow::Result<UnixStream> {

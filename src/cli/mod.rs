@@ -1,10 +1,10 @@
 //! What a person types.
 
 mod client;
+mod demo;
 mod reload;
 mod reopen;
 mod status;
-mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use log::LevelFilter;
 use self::client::Target;
 use crate::reload::{LoadError, Source};
 use crate::server::{self, ServerError};
+use crate::terminal;
 
 /// Where the configuration is looked for when nobody says.
 const FILES: [&str; 2] = ["conf/bookend.yaml", "/etc/bookend/bookend.yaml"];
@@ -39,6 +40,10 @@ enum Command {
     Status(status::Wanted),
     /// Let a running bookend read its configuration again, and wait for the outcome
     Reload(Target),
+    /// See what it does: two servers of its own under load, one is killed and comes back
+    Demo(demo::Wanted),
+    #[command(hide = true)]
+    DemoNode(demo::Node),
     /// Let a running bookend open its access log anew, after the file has been moved away
     Reopen(Target),
 }
@@ -60,6 +65,9 @@ struct Run {
     /// Without a file: a node; may be given more than once
     #[arg(long, value_name = "ADDR", requires = "listen")]
     to: Vec<String>,
+    /// End, as after SIGTERM, when whoever holds the other end of the standard input has ended
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 /// Runs the command that was typed and says how the process ends: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -70,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Check(file) => check(&file),
         Command::Status(wanted) => return told(status::run(&wanted)),
         Command::Reload(target) => return told(reload::run(&target)),
+        Command::Demo(wanted) => return told(demo::run(&wanted)),
+        Command::DemoNode(node) => return told(demo::serve_node(&node)),
         Command::Reopen(target) => return told(reopen::run(&target)),
     };
     match result {
@@ -91,6 +101,9 @@ fn told(result: anyhow::Result<ExitCode>) -> ExitCode {
 
 fn serve(run: Run) -> anyhow::Result<()> {
     start_log();
+    if run.until_stdin_ends {
+        demo::stop_when_stdin_ends()?;
+    }
     let source = match run.listen {
         Some(listen) => Source::Text(shortest(listen, &run.to)),
         None => source(&run.file)?,
@@ -105,10 +118,10 @@ fn check(file: &File) -> anyhow::Result<()> {
     say(&format!(
         "{}: ok ({}, {}, {}, {})",
         source.name(),
-        table::counted(config.listeners.len() as u64, "listener"),
-        table::counted(config.routes.len() as u64, "route"),
-        table::counted(config.pools.len() as u64, "pool"),
-        table::counted(nodes as u64, "node"),
+        terminal::counted(config.listeners.len() as u64, "listener"),
+        terminal::counted(config.routes.len() as u64, "route"),
+        terminal::counted(config.pools.len() as u64, "pool"),
+        terminal::counted(nodes as u64, "node"),
     ));
     Ok(())
 }

@@ -10,9 +10,9 @@ use http::Method;
 
 use super::client::Target;
 use super::say;
-use super::table::{Cell, Colour, aligned, counted, grouped, paint};
 use crate::admin::Problem;
-use crate::admin::status::{Node, NodeState, Pool, Refused, Requests, Status};
+use crate::admin::status::{Node, Pool, Refused, Requests, Status};
+use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -182,15 +182,6 @@ fn row(node: &Node) -> Vec<Cell> {
 }
 
 fn state(node: &Node) -> Cell {
-    let colour = match node.state {
-        NodeState::Up => Colour::Green,
-        NodeState::Returning
-        | NodeState::Suspect
-        | NodeState::Resting
-        | NodeState::OnTrial
-        | NodeState::PartlyDown => Colour::Yellow,
-        NodeState::Ejected | NodeState::Down | NodeState::Unresolved => Colour::Red,
-    };
     let mut text = node.state.as_str().to_owned();
     if let Some(seconds) = node.state_seconds {
         text.push_str(&format!(" for {}", span(seconds)));
@@ -198,7 +189,7 @@ fn state(node: &Node) -> Cell {
     if let Some(why) = &node.why {
         text.push_str(&format!(": {why}"));
     }
-    Cell::text(text).in_colour(colour)
+    Cell::text(text).in_colour(node.state.colour())
 }
 
 fn summary(requests: &Requests) -> String {
@@ -221,15 +212,6 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// A short time.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.01 => format!("{:.1}ms", s * 1_000.0),
-        s if s < 1.0 => format!("{:.0}ms", s * 1_000.0),
-        s => format!("{s:.1}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,10 +221,6 @@ mod tests {
         let cases = [(0, "0s"), (59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
         for (number, wanted) in cases {
             assert_eq!(span(number), wanted);
-        }
-        let cases = [(0.0004, "0.4ms"), (0.25, "250ms"), (2.0, "2.0s")];
-        for (number, wanted) in cases {
-            assert_eq!(seconds(number), wanted);
         }
     }
 }

@@ -14,6 +14,7 @@
 mod access_log;
 mod admin;
 mod balance;
+mod demo;
 mod ejection;
 mod failover;
 mod framing;

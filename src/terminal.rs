@@ -1,43 +1,51 @@
-//! Columns that stand below each other, words in colour, and numbers for people.
+//! Text for a terminal: columns that stand below each other, words in colour, numbers as people read them.
 
 use std::fmt::Write;
 
 /// A colour of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
+pub enum Colour {
+    /// The terminal's own.
     Plain,
+    /// The terminal's own, in bold.
     Bold,
+    /// The terminal's own, in the background.
     Dim,
+    /// All is well.
     Green,
+    /// Somebody should look.
     Yellow,
+    /// Something is wrong.
     Red,
 }
 
 /// One cell.
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub struct Cell {
     text: String,
     colour: Colour,
     is_number: bool,
 }
 
 impl Cell {
-    pub(super) fn text(text: impl Into<String>) -> Self {
+    /// A text, which stands at the left.
+    pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), colour: Colour::Plain, is_number: false }
     }
 
     /// A number, which stands at the right.
-    pub(super) fn number(text: impl Into<String>) -> Self {
+    pub fn number(text: impl Into<String>) -> Self {
         Self { is_number: true, ..Self::text(text) }
     }
 
-    pub(super) fn in_colour(self, colour: Colour) -> Self {
+    /// The same in a colour.
+    pub fn in_colour(self, colour: Colour) -> Self {
         Self { colour, ..self }
     }
 }
 
 /// The rows with their columns aligned, each line indented by two; coloured only if `has_colour`.
-pub(super) fn aligned(rows: &[Vec<Cell>], has_colour: bool) -> String {
+pub fn aligned(rows: &[Vec<Cell>], has_colour: bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(width).max().unwrap_or_default())
@@ -60,7 +68,7 @@ pub(super) fn aligned(rows: &[Vec<Cell>], has_colour: bool) -> String {
 }
 
 /// The text in a colour, if there are colours.
-pub(super) fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
+pub fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
     let code = match colour {
         _ if !has_colour => return text.to_owned(),
         Colour::Plain => return text.to_owned(),
@@ -73,14 +81,14 @@ pub(super) fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// So many of something.
-pub(super) fn counted(count: u64, what: &str) -> String {
+/// A number of things, as in `1 node` and `2,000 nodes`.
+pub fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(count))
 }
 
 /// A number with a comma after every third digit.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -90,6 +98,15 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A short time, given in seconds.
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.01 => format!("{:.1}ms", s * 1_000.0),
+        s if s < 1.0 => format!("{:.0}ms", s * 1_000.0),
+        s => format!("{s:.1}s"),
+    }
 }
 
 fn width(cell: &Cell) -> usize {
@@ -121,5 +138,13 @@ mod tests {
     fn colour_does_not_move_columns() {
         let rows = [vec![Cell::text("a").in_colour(Colour::Red), Cell::text("b")], vec![Cell::text("cc")]];
         assert_eq!(aligned(&rows, true), "  \x1b[31ma\x1b[0m   b\n  cc\n");
+    }
+
+    #[test]
+    fn short_times_are_easy_to_read() {
+        let cases = [(0.0004, "0.4ms"), (0.25, "250ms"), (2.0, "2.0s")];
+        for (number, wanted) in cases {
+            assert_eq!(seconds(number), wanted);
+        }
     }
 }

@@ -1,0 +1,169 @@
+//! What is done to the site, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+
+use super::DemoError;
+use super::load::{CROWD, Clients, Load, RATE};
+use super::scene::Scene;
+use super::site::{NODES, PATIENCE, Site, ask};
+use crate::clock;
+use crate::terminal::{counted, grouped, seconds};
+
+/// From one look at processes and conditions to the next.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a node that somebody else killed stays dead.
+const DEAD: Duration = Duration::from_secs(5);
+/// The node that things happen to.
+const VICTIM: usize = 1;
+/// What has to be answered between two acts, however slow the machine is.
+const BETWEEN_ACTS: u64 = 50;
+
+/// The site, and who watches it.
+pub(super) struct Stage<'a> {
+    pub(super) site: &'a mut Site,
+    pub(super) scene: &'a Scene,
+    pub(super) length: Duration,
+}
+
+impl Stage<'_> {
+    /// The whole play, from the first request to the last answer.
+    pub(super) async fn play(&mut self) -> Result<(), DemoError> {
+        let clients = Arc::new(Clients::new(self.site.address(), Arc::clone(&self.scene.tally)));
+        self.scene.tell(format!("load begins: {RATE} requests a second; GET, PUT, and POST with a key"));
+        let load = Load::steady(&clients);
+        self.until(0.15).await?;
+        self.kill();
+        self.until(0.42).await?;
+        self.revive().await?;
+        self.until(0.64).await?;
+        self.reload().await?;
+        self.until(0.76).await?;
+        self.overload(&clients).await?;
+        self.until(1.0).await?;
+        load.finish().await;
+        self.scene.tell("the load ends");
+        self.count().await
+    }
+
+    /// Keeps the site as it is, and starts again what somebody kills.
+    pub(super) async fn stay(&mut self) -> Result<(), DemoError> {
+        self.scene.open_end();
+        loop {
+            self.look_after().await?;
+        }
+    }
+
+    fn kill(&mut self) {
+        let killed = self.site.kill_node(VICTIM);
+        self.scene.show_processes(self.site);
+        let name = name(VICTIM);
+        self.scene.tell(match killed {
+            Some(pid) => format!("{name} is killed: kill -9 {pid}"),
+            None => format!("{name} was to be killed, and is dead already"),
+        });
+    }
+
+    async fn revive(&mut self) -> Result<(), DemoError> {
+        let served = |stage: &Self| stage.scene.tally.lock().of_node(name(VICTIM));
+        let before = served(self);
+        self.site.start_node(VICTIM).await?;
+        self.scene.show_processes(self.site);
+        self.scene.tell(format!("{} is started again", name(VICTIM)));
+        self.until_that("the node that came back serves", |stage| served(stage) > before).await?;
+        self.scene.tell(format!("{} serves again", name(VICTIM)));
+        Ok(())
+    }
+
+    async fn reload(&mut self) -> Result<(), DemoError> {
+        self.site.set_weight(VICTIM, 2)?;
+        let asking = ask(&self.site.socket(), &Method::POST, "/reload").await;
+        let answer = asking.map_err(DemoError::system("reloading"))?;
+        if !answer.status.is_success() {
+            return Err(DemoError::Reload(String::from_utf8_lossy(&answer.body).into_owned()));
+        }
+        let name = name(VICTIM);
+        self.scene.tell(format!("configuration reloaded: {name} now has twice the weight"));
+        Ok(())
+    }
+
+    async fn overload(&mut self, clients: &Arc<Clients>) -> Result<(), DemoError> {
+        let ended = |stage: &Self| stage.scene.tally.lock().ended;
+        self.scene.tally.lock().forget_latencies();
+        let (before, began) = (ended(self), self.scene.age());
+        self.scene.tell(format!("overload: {CROWD} clients more, each as fast as it is answered"));
+        let burst = Load::burst(clients);
+        self.until(0.9).await?;
+        burst.finish().await;
+        let (requests, took) = (ended(self) - before, self.scene.age() - began);
+        let within = self.scene.tally.lock().within(0.99).unwrap_or_default();
+        self.scene.tally.lock().forget_latencies();
+        self.scene.tell(format!(
+            "overload over: {} in {}, 99 % in {}",
+            counted(requests, "request"),
+            seconds(took.as_secs_f64()),
+            seconds(within.as_secs_f64()),
+        ));
+        Ok(())
+    }
+
+    /// Waits until bookend has counted what the clients have.
+    async fn count(&mut self) -> Result<(), DemoError> {
+        let ended = self.scene.tally.lock().ended;
+        let failed = self.scene.tally.lock().failed;
+        // A request that failed may be one that bookend never saw.
+        let wanted = ended - failed;
+        self.until_that("bookend has counted every request", |stage| stage.scene.counted() >= wanted).await?;
+        self.scene.tell(format!("bookend counted {} requests", grouped(self.scene.counted())));
+        Ok(())
+    }
+
+    /// Waits until this share of the time is over and some requests were answered, however slow the machine is.
+    async fn until(&mut self, share: f64) -> Result<(), DemoError> {
+        let (at, before) = (self.length.mul_f64(share), self.scene.tally.lock().ended);
+        while self.scene.age() < at {
+            self.look_after().await?;
+        }
+        self.until_that("requests are answered", |stage| {
+            stage.scene.tally.lock().ended >= before + BETWEEN_ACTS
+        })
+        .await
+    }
+
+    async fn until_that(
+        &mut self,
+        what: &'static str,
+        holds: impl Fn(&Self) -> bool,
+    ) -> Result<(), DemoError> {
+        let began = self.scene.age();
+        while !holds(self) {
+            if self.scene.age() > began + PATIENCE {
+                return Err(DemoError::TooLong(what));
+            }
+            self.look_after().await?;
+        }
+        Ok(())
+    }
+
+    /// A moment's wait, in which it is seen to that every process is as it should be.
+    async fn look_after(&mut self) -> Result<(), DemoError> {
+        tokio::time::sleep(LOOK).await;
+        let now = clock::now();
+        for name in self.site.look_after(now)? {
+            self.scene.show_processes(self.site);
+            self.scene.tell(format!("{name} has ended, and not by our hand"));
+        }
+        while let Some((index, name)) = self.site.dead_for(DEAD, now) {
+            self.site.start_node(index).await?;
+            self.scene.show_processes(self.site);
+            self.scene.tell(format!("{name} is started again"));
+        }
+        Ok(())
+    }
+}
+
+fn name(node: usize) -> &'static str {
+    NODES.get(node).copied().unwrap_or_default()
+}
