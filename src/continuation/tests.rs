@@ -6,15 +6,16 @@ use proptest::prelude::*;
 
 use super::*;
 
+type Line<'a> = (&'static str, &'a str);
+
 const KEY: Key = [1, 2, 3, 4];
 const LENGTH: &str = "content-length";
 const STRONG: (&str, &str) = ("etag", "\"v1\"");
 const TYPE: (&str, &str) = ("content-type", "text/html");
 
-fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-    let line = |&(name, value): &(&'static str, &str)| {
-        (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
-    };
+fn headers(lines: &[Line<'_>]) -> HeaderMap {
+    let line =
+        |&(name, value): &Line<'_>| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     lines.iter().map(line).collect()
 }
 
@@ -23,7 +24,7 @@ fn head(status: u16, headers: &HeaderMap) -> Head<'_> {
 }
 
 /// The first answer with a body of which the client got `sent`.
-fn plan(status: u16, lines: &[(&'static str, &str)], sent: &[u8]) -> Option<Plan> {
+fn plan(status: u16, lines: &[Line<'_>], sent: &[u8]) -> Option<Plan> {
     let headers = headers(lines);
     let mut account = Sent::nothing_of(head(status, &headers), KEY)?;
     if !sent.is_empty() {
@@ -32,7 +33,7 @@ fn plan(status: u16, lines: &[(&'static str, &str)], sent: &[u8]) -> Option<Plan
     Plan::new(head(status, &headers), &account)
 }
 
-fn accept(plan: &Plan, status: u16, lines: &[(&'static str, &str)]) -> Result<Overlap, Mismatch> {
+fn accept(plan: &Plan, status: u16, lines: &[Line<'_>]) -> Result<Overlap, Mismatch> {
     plan.accept(head(status, &headers(lines)))
 }
 
@@ -45,7 +46,7 @@ fn range_of(plan: &Plan) -> Option<(&str, &str)> {
 
 #[test]
 fn answers_that_no_other_node_could_finish_are_left_alone() {
-    let cases: [(u16, &[(&str, &str)]); 11] = [
+    let cases: [(u16, &[Line<'_>]); 11] = [
         (200, &[TYPE]), // ends with its connection
         (204, &[(LENGTH, "0")]),
         (304, &[(LENGTH, "9"), STRONG]),
@@ -96,7 +97,7 @@ fn rest_must_be_exactly_what_was_asked_for() {
             .is_ok()
     );
 
-    let cases: [(u16, &[(&str, &str)], Mismatch); 10] = [
+    let cases: [(u16, &[Line<'_>], Mismatch); 10] = [
         (206, &[right, (LENGTH, "6"), gzip], Mismatch::Header(header::ETAG)),
         (206, &[right, (LENGTH, "6"), gzip, ("etag", "\"v2\"")], Mismatch::Header(header::ETAG)),
         (206, &[right, (LENGTH, "6"), STRONG], Mismatch::Header(header::CONTENT_ENCODING)),

@@ -7,13 +7,13 @@ use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::access;
-use super::context::{Context, Passed};
+use super::context::Context;
+use super::{access, forward};
 use crate::answer::{Answer, Kind};
 use crate::clock;
 use crate::headers::RequestId;
 use crate::observe::{Ended, Observer};
-use crate::retry::Outcome;
+use crate::retry::{Outcome, Reach};
 
 /// What stands for a name that is not there.
 const NONE: &str = "none";
@@ -86,6 +86,7 @@ fn told(context: &Context) -> Option<StatusCode> {
 fn outcome(context: &Context) -> Outcome {
     match (&context.cause, &context.passed) {
         (Some(cause), _) => cause.outcome(),
+        (None, Some(passed)) if passed.finishing.is_some() => Outcome::Saved(Reach::Truncated),
         (None, Some(passed)) => Outcome::of_answer(passed.status, context.attempts.first_failure()),
         // Pingora ended it without asking us for an answer.
         (None, None) => Outcome::ClientGone,
@@ -98,7 +99,7 @@ pub(super) fn tell_first_byte(answer: &ResponseHeader, context: &Context, observ
         return;
     }
     let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
-    if let Some(Passed { first_byte: Some(took), .. }) = context.passed {
+    if let Some(took) = forward::node_took(context) {
         observer.answered(route.pool.name().as_str(), &member.name, took);
     }
 }

@@ -16,6 +16,7 @@ mod admin;
 mod balance;
 mod ejection;
 mod failover;
+mod finishing;
 mod framing;
 mod headers;
 mod health;
