@@ -23,7 +23,12 @@ fn route(host: HostPattern, path: &str) -> Route {
         methods: Vec::new(),
         headers: Vec::new(),
         pool: "web".parse().unwrap(),
-        retry: Retry { attempts: 3, part_sent: true, unprocessed_statuses: StatusSet::default() },
+        retry: Retry {
+            attempts: 3,
+            part_sent: true,
+            unprocessed_statuses: StatusSet::default(),
+            finish_answers: true,
+        },
         timeouts: NodeTimeouts {
             connect: second,
             first_byte: second,

@@ -15,7 +15,7 @@
 //!  4 balance                                       pools: Pingora's LoadBalancer around our nodes
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    terminal                                      text in columns and colours
+//!    continuation  terminal                         what goes on after a break; text in columns and colours
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -28,7 +28,8 @@
 //! 4. It prepares what the node gets to see ([`headers`]) and sends it.
 //! 5. If the attempt fails, [`retry`] decides: another node, the same once more, or the end. What attempts say of their
 //!    nodes, [`upstream`]'s jury hears, and takes out those that fail.
-//! 6. What a node answers goes to the client as it comes. If none did, [`answer`] says so in our own name.
+//! 6. What a node answers goes to the client as it comes. If none did, [`answer`] says so in our own name. What breaks off
+//!    on the way is finished by another node, if [`continuation`] finds that it has the same.
 //!
 //! A request keeps the [`generation`] it began with; [`reload`] swaps the one that the next request begins with.
 
@@ -38,6 +39,7 @@ pub mod balance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod continuation;
 pub mod demo;
 pub mod generation;
 pub mod headers;

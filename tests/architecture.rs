@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 11] = [
     &["config"],
     &[
         "answer",
+        "continuation",
         "routing",
         "upstream",
         "retry",

@@ -49,6 +49,8 @@ pub struct Retry {
     pub part_sent: bool,
     /// Statuses by which this site's nodes say that they have not begun the request.
     pub unprocessed_statuses: StatusSet,
+    /// Whether an answer to a GET that breaks off is finished by another node.
+    pub finish_answers: bool,
 }
 
 /// How long a node may take; every one is longer than zero.
@@ -68,7 +70,12 @@ pub struct NodeTimeouts {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 3, part_sent: true, unprocessed_statuses: StatusSet::default() }
+        Self {
+            attempts: 3,
+            part_sent: true,
+            unprocessed_statuses: StatusSet::default(),
+            finish_answers: true,
+        }
     }
 }
 
@@ -158,6 +165,7 @@ pub(super) fn read_retry(value: Value<'_>, base: &Retry) -> Option<Retry> {
         unprocessed_statuses: fields
             .read("unprocessed_statuses", unprocessed_statuses)
             .unwrap_or_else(|| base.unprocessed_statuses.clone()),
+        finish_answers: fields.read("finish_answers", |v| v.boolean()).unwrap_or(base.finish_answers),
     })
 }
 

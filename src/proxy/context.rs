@@ -8,8 +8,10 @@ use pingora_proxy::Session;
 
 use super::attempt::{self, Attempts};
 use super::failure::Cause;
+use super::finish::Finishing;
 use crate::answer::Kind;
 use crate::clock;
+use crate::continuation::Sent;
 use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
 use crate::listen::{Connection, Waiting};
@@ -72,6 +74,10 @@ pub(super) struct Passed {
     pub(super) status: StatusCode,
     /// From the last byte of the request to its head; `None` if it came before that byte.
     pub(super) first_byte: Option<Duration>,
+    /// What the client has of it; `None` if no other node could finish it.
+    pub(super) sent: Option<Sent>,
+    /// How another node finishes it, once it broke off.
+    pub(super) finishing: Option<Box<Finishing>>,
 }
 
 impl Context {
@@ -96,6 +102,11 @@ impl Context {
     /// The request ends because of `cause`. The first cause stays: what follows from it is no news.
     pub(super) fn end(&mut self, cause: Cause) {
         self.cause.get_or_insert(cause);
+    }
+
+    /// How another node finishes the answer that broke off.
+    pub(super) fn finishing(&self) -> Option<&Finishing> {
+        self.passed.as_ref()?.finishing.as_deref()
     }
 
     /// Whether something may happen twice if the request is carried out twice.

@@ -11,7 +11,9 @@ use pingora_proxy::Session;
 use super::admit::body_length;
 use super::attempt::Hearing;
 use super::context::Context;
+use super::finish::Finishing;
 use crate::clock;
+use crate::continuation::Mismatch;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach};
@@ -42,6 +44,8 @@ pub(super) enum Cause {
     Node(Reach),
     /// A node answered with this, was asked to be outdone by another, and was not.
     FirstAnswer(StatusCode),
+    /// Its answer broke off, and that of another node does not go on where it did.
+    Unfinished(Mismatch),
     /// The client left.
     ClientGone,
     /// Something went wrong in bookend itself.
@@ -66,7 +70,7 @@ impl Cause {
                 Reach::Truncated => None,
             },
             Self::FirstAnswer(status) => Some(*status),
-            Self::ClientGone => None,
+            Self::Unfinished(_) | Self::ClientGone => None,
             Self::Internal => Some(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
@@ -75,7 +79,7 @@ impl Cause {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::NoNode => Outcome::NoNode,
-            Self::Node(Reach::Truncated) => Outcome::Cut,
+            Self::Node(Reach::Truncated) | Self::Unfinished(_) => Outcome::Cut,
             Self::Node(reach) => Outcome::Failed(*reach),
             Self::FirstAnswer(status) => Outcome::Failed(Reach::Answered(*status)),
             Self::Internal => Outcome::Internal,
@@ -104,6 +108,7 @@ impl fmt::Display for Cause {
             Self::NoNode => f.write_str("no node took it"),
             Self::Node(reach) => write!(f, "node failed: {}", reach.as_str()),
             Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
+            Self::Unfinished(mismatch) => write!(f, "node failed: truncated, and another's {mismatch}"),
             Self::ClientGone => f.write_str("client gone"),
             Self::Internal => f.write_str("internal error"),
         }
@@ -129,6 +134,12 @@ pub(super) fn left_while_waiting(mut error: Box<Error>, context: &mut Context) -
     error.as_down();
     error.set_retry(false);
     error
+}
+
+/// The error for Pingora when the answer of another node is not the one that broke off.
+pub(super) fn unfinished(mismatch: Mismatch, context: &mut Context) -> Box<Error> {
+    context.end(Cause::Unfinished(mismatch));
+    Error::new_up(ErrorType::HTTPStatus(StatusCode::BAD_GATEWAY.as_u16()))
 }
 
 /// No connection: nothing was sent.
@@ -164,7 +175,7 @@ pub(super) fn broken(
             context.end(Cause::BodyTooSlow);
             None
         }
-        (Some(Late::Node | Late::GivenUp), _) if is_answered(session) => Some(Reach::Truncated),
+        (Some(Late::Node | Late::GivenUp), _) if is_under_way(session, context) => Some(Reach::Truncated),
         (Some(Late::Node | Late::GivenUp), _) => Some(Reach::Silent),
         (None, ErrorSource::Upstream) => Some(reach(session, &error, context)),
         (None, ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset) => None,
@@ -249,6 +260,8 @@ fn after(
 /// After an answer nothing worse may replace it; but an answer that says "not processed" is no longer true of a request
 /// that may have run since.
 fn end_with_nodes(context: &mut Context, cause: Cause) {
+    // Whatever became of the attempts to finish it: what the client has is an answer that broke off.
+    let cause = if context.finishing().is_some() { Cause::Node(Reach::Truncated) } else { cause };
     let may_have_run = matches!(cause, Cause::Node(Reach::MaybeSent | Reach::Silent)) && context.is_unsafe();
     let is_superseded = may_have_run || cause == Cause::Node(Reach::Truncated);
     match context.attempts.answered().filter(|_| !is_superseded) {
@@ -263,6 +276,7 @@ fn decide(failure: Failure, session: &Session, context: &mut Context, observer: 
     let mut request = admitted.request;
     // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
     request.is_replayable = !session.as_ref().retry_buffer_truncated();
+    request.is_finishable = context.finishing().is_some();
     let hearing = Hearing::new(route, session, observer);
     let decision = context.attempts.failed(&route.retry, request, failure, &hearing);
     if let Some(member) = context.attempts.last() {
@@ -279,7 +293,7 @@ fn decide(failure: Failure, session: &Session, context: &mut Context, observer: 
 
 /// How far an attempt got whose connection to the node failed.
 fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
-    if is_answered(session) {
+    if is_under_way(session, context) {
         return Reach::Truncated;
     }
     match error.etype() {
@@ -296,6 +310,11 @@ fn is_all_sent(session: &Session, context: &Context) -> bool {
     let sent = session.upstream_body_bytes_sent().map(|sent| sent as u64);
     let is_short = sent.zip(body_length(session)).is_some_and(|(sent, length)| sent < length);
     context.body.sent_at.is_some() && !is_short
+}
+
+/// Whether this attempt's answer has begun; that of another may have before.
+fn is_under_way(session: &Session, context: &Context) -> bool {
+    is_answered(session) && !context.finishing().is_some_and(Finishing::awaits_head)
 }
 
 /// Whether the head of a final answer went to the client.

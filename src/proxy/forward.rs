@@ -87,9 +87,8 @@ pub(super) fn request_body(
 /// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.
 pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context: &mut Context) {
     if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
-        let sent_at = context.body.sent_at;
-        let first_byte = sent_at.map(|sent_at| clock::now().saturating_duration_since(sent_at));
-        context.passed = Some(Passed { status: answer.status, first_byte });
+        let first_byte = first_byte(context);
+        context.passed = Some(Passed { status: answer.status, first_byte, sent: None, finishing: None });
     }
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(connection) = &context.connection {
@@ -115,8 +114,23 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
     }
 }
 
+/// How long the node of the attempt under way took to begin its answer; for when that has just begun.
+pub(super) fn node_took(context: &Context) -> Option<Duration> {
+    match &context.passed {
+        // What was passed is the head of the node that broke.
+        Some(Passed { finishing: Some(_), .. }) => first_byte(context),
+        Some(passed) => passed.first_byte,
+        None => None,
+    }
+}
+
+/// How long the node took from the last byte of the request until now; `None` if that byte was not sent yet.
+fn first_byte(context: &Context) -> Option<Duration> {
+    context.body.sent_at.map(|sent_at| clock::now().saturating_duration_since(sent_at))
+}
+
 /// Answers that may pause for as long as they like.
-fn is_endless(headers: &HeaderMap) -> bool {
+pub(super) fn is_endless(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes) else {
         return false;
     };

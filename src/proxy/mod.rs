@@ -1,14 +1,16 @@
 //! The story of a request, as Pingora tells it.
 //!
 //! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
-//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`respond`]
-//! answers in our own name when there is not, and reports with [`access`] how it ended.
+//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`finish`] has
+//! another node go on where an answer broke off; [`respond`] answers in our own name when there is none, and reports with
+//! [`access`] how it ended.
 
 mod access;
 mod admit;
 mod attempt;
 mod context;
 mod failure;
+mod finish;
 mod forward;
 mod respond;
 
@@ -26,6 +28,7 @@ use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Sess
 use tokio::sync::watch;
 
 use self::context::Context;
+pub use self::finish::Finishers;
 use crate::generation::Current;
 use crate::listen::Serve;
 use crate::observe::Observer;
@@ -38,6 +41,7 @@ const TRIES: usize = 1 << 20;
 pub struct Proxy {
     current: Arc<Current>,
     observer: Arc<Observer>,
+    finishers: Finishers,
 }
 
 /// The proxy as Pingora runs it.
@@ -46,9 +50,9 @@ pub struct Service {
 }
 
 impl Proxy {
-    /// A proxy for the generation in force.
-    pub fn new(current: Arc<Current>, observer: Arc<Observer>) -> Self {
-        Self { current, observer }
+    /// A proxy for the generation in force; `finishers` are those of the whole process.
+    pub fn new(current: Arc<Current>, observer: Arc<Observer>, finishers: Finishers) -> Self {
+        Self { current, observer, finishers }
     }
 
     /// Puts Pingora around the proxy.
@@ -108,6 +112,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(session, context).await?;
+        finish::begin(context);
         let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
         attempt::begin(context, length).ok_or_else(|| failure::no_node(context))
     }
@@ -118,7 +123,8 @@ impl ProxyHttp for Proxy {
         request: &mut RequestHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        forward::request(session, request, context)
+        forward::request(session, request, context)?;
+        finish::request(request, context)
     }
 
     async fn request_body_filter(
@@ -142,7 +148,12 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         failure::judge(session, answer, context, &self.observer)?;
-        forward::answer(session, answer, context);
+        if context.finishing().is_some() {
+            finish::head(answer, context)?;
+        } else {
+            forward::answer(session, answer, context);
+            finish::expect_a_break(session, answer, context, &self.finishers);
+        }
         attempt::answered(session, answer.status, context, &self.observer);
         respond::tell_first_byte(answer, context, &self.observer);
         Ok(())
@@ -161,11 +172,12 @@ impl ProxyHttp for Proxy {
     fn upstream_response_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _is_end: bool,
+        body: &mut Option<Bytes>,
+        is_end: bool,
         context: &mut Context,
     ) -> pingora::Result<Option<std::time::Duration>> {
         context.answer_goes_on();
+        finish::body(body, is_end, context)?;
         Ok(None)
     }
 
@@ -187,6 +199,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         was_pooled: bool,
     ) -> Box<pingora::Error> {
+        finish::plan(session, context, &self.finishers);
         failure::broken(session, error, context, was_pooled, &self.observer)
     }
 

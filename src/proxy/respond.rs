@@ -7,14 +7,14 @@ use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::access;
-use super::context::{Context, Passed};
+use super::context::Context;
 use super::failure::Cause;
+use super::{access, forward};
 use crate::answer::{Answer, Kind};
 use crate::clock;
 use crate::headers::RequestId;
 use crate::observe::{Ended, Observer};
-use crate::retry::Outcome;
+use crate::retry::{Outcome, Reach};
 
 /// What stands for a name that is not there.
 const NONE: &str = "none";
@@ -103,6 +103,7 @@ fn outcome(context: &Context) -> Outcome {
         // The client did not leave, it was left.
         (Some(Cause::ClientGone), _) if is_cut(context) => Outcome::Cut,
         (Some(cause), _) => cause.outcome(),
+        (None, Some(passed)) if passed.finishing.is_some() => Outcome::Saved(Reach::Truncated),
         (None, Some(passed)) => Outcome::of_answer(passed.status, context.attempts.first_failure()),
         // Pingora ended it without asking us for an answer.
         (None, None) => Outcome::ClientGone,
@@ -115,7 +116,7 @@ pub(super) fn tell_first_byte(answer: &ResponseHeader, context: &Context, observ
         return;
     }
     let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
-    if let Some(Passed { first_byte: Some(took), .. }) = context.passed {
+    if let Some(took) = forward::node_took(context) {
         observer.answered(route.pool.name().as_str(), &member.name, took);
     }
 }

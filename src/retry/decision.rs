@@ -95,7 +95,7 @@ impl Policy {
         let repeatable = request.repeatability != Repeatability::Unsafe;
         match failure.reach {
             Reach::NotSent => true,
-            Reach::Truncated => false,
+            Reach::Truncated => request.is_replayable && request.is_finishable,
             Reach::PartSent => request.is_replayable && (self.rules.part_sent || repeatable),
             Reach::MaybeSent | Reach::Silent => request.is_replayable && request.survives_a_doubt(failure),
             Reach::Nonsense => request.is_replayable && repeatable,

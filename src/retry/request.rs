@@ -14,6 +14,8 @@ pub struct Request {
     pub is_conditional: bool,
     /// Whether all of its body that was sent is still at hand.
     pub is_replayable: bool,
+    /// Whether another node could finish an answer to it that broke off.
+    pub is_finishable: bool,
 }
 
 impl Request {
@@ -21,7 +23,7 @@ impl Request {
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         let repeatability = Repeatability::of(method, headers);
         let is_conditional = repeatability != Repeatability::Safe && is_conditional(headers);
-        Self { repeatability, is_conditional, is_replayable: true }
+        Self { repeatability, is_conditional, is_replayable: true, is_finishable: false }
     }
 
     /// Whether it may be sent again although it may have been carried out.

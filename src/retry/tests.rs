@@ -6,7 +6,14 @@ use crate::config;
 use crate::model::StatusSet;
 
 fn policy(attempts: u32) -> Policy {
-    Policy { rules: config::Retry { attempts, part_sent: true, unprocessed_statuses: StatusSet::default() } }
+    Policy {
+        rules: config::Retry {
+            attempts,
+            part_sent: true,
+            unprocessed_statuses: StatusSet::default(),
+            finish_answers: true,
+        },
+    }
 }
 
 fn request(method: Method) -> Request {
@@ -73,6 +80,23 @@ fn a_body_that_is_gone_is_not_sent_again() {
         assert_eq!(first(request, reach), Decision::End, "{reach:?}");
     }
     assert_eq!(first(request, Reach::NotSent), Decision::Another);
+}
+
+#[test]
+fn an_answer_that_broke_off_goes_to_another_node_only_if_that_can_finish_it() {
+    let finishable = Request { is_finishable: true, ..request(Method::GET) };
+    assert_eq!(first(request(Method::GET), Reach::Truncated), Decision::End);
+    assert_eq!(first(finishable, Reach::Truncated), Decision::Another);
+    assert_eq!(first(Request { is_replayable: false, ..finishable }, Reach::Truncated), Decision::End);
+}
+
+#[test]
+fn answers_may_break_off_as_often_as_there_are_attempts() {
+    let finishable = Request { is_finishable: true, ..request(Method::GET) };
+    let mut progress = Progress::default();
+    let mut decide =
+        || policy(3).decide(finishable, Reach::Truncated, &mut progress, options(true, false), || true);
+    assert_eq!([decide(), decide(), decide()], [Decision::Another, Decision::Another, Decision::End]);
 }
 
 #[test]

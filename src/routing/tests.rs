@@ -16,7 +16,12 @@ fn route(hosts: &[&str], path: &str) -> Route {
         methods: Vec::new(),
         headers: Vec::new(),
         pool: "web".parse().unwrap(),
-        retry: Retry { attempts: 1, part_sent: true, unprocessed_statuses: StatusSet::default() },
+        retry: Retry {
+            attempts: 1,
+            part_sent: true,
+            unprocessed_statuses: StatusSet::default(),
+            finish_answers: true,
+        },
         timeouts: NodeTimeouts {
             connect: second,
             first_byte: second,

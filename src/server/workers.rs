@@ -11,7 +11,7 @@ use super::{ServerError, runtime};
 use crate::generation::Current;
 use crate::listen::{Serve, Shard};
 use crate::observe::Observer;
-use crate::proxy::{Proxy, Service};
+use crate::proxy::{Finishers, Proxy, Service};
 
 /// The threads; they end, and whatever they still serve with them, on drop.
 pub(super) struct Workers {
@@ -40,10 +40,11 @@ impl Workers {
     ) -> Result<Self, ServerError> {
         let end = watch::Sender::new(false);
         let mut workers = Vec::with_capacity(count);
+        let finishers = Finishers::new();
         for number in 0..count {
             let runtime = runtime()?;
             let handle = runtime.handle().clone();
-            let service = Proxy::new(Arc::clone(current), Arc::clone(observer));
+            let service = Proxy::new(Arc::clone(current), Arc::clone(observer), finishers.clone());
             let mut ended = end.subscribe();
             let thread = thread::Builder::new()
                 .name(format!("bookend-{number}"))

@@ -17,6 +17,7 @@ mod balance;
 mod demo;
 mod ejection;
 mod failover;
+mod finishing;
 mod framing;
 mod headers;
 mod health;

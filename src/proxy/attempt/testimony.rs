@@ -10,6 +10,7 @@ use http::StatusCode;
 use pingora_proxy::Session;
 
 use super::super::context::Context;
+use super::super::forward;
 use super::{Attempt, Attempts};
 use crate::balance::Pool;
 use crate::clock;
@@ -142,8 +143,7 @@ pub(in crate::proxy) fn answered(
     if !is_final || is_failure(status) {
         return;
     }
-    let waited = context.passed.as_ref().and_then(|passed| passed.first_byte);
-    let waited = waited.map_or(0, clock::to_millis);
+    let waited = forward::node_took(context).map_or(0, clock::to_millis);
     let Some(route) = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route))
     else {
         return;

@@ -102,6 +102,13 @@ impl Bookend {
         self.child.wait().unwrap();
     }
 
+    /// The most memory that it ever had, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// A command of the program, as it is typed, that finds this one by `--socket`.
     pub(crate) fn command(&self, name: &str) -> Output {
         program().args(name.split(' ')).arg("--socket").arg(self.socket()).output().unwrap()
