@@ -78,7 +78,7 @@ pub(crate) struct Loss {
 pub(crate) enum How {
     /// With this status.
     Status(u16),
-    /// With 502, if it broke on two nodes: it might be the request's own fault.
+    /// With 502, if it broke on two nodes, or was under way as both were killed: it might be the request's own fault.
     BrokenTwice,
     /// The answer breaks off, so that the client can tell.
     Cut,

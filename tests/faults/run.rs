@@ -97,8 +97,5 @@ fn are_in_use(nodes: &[Server], since: Moment) -> bool {
 
 /// Whether everything that is saved and was asked for between these moments has its answer.
 fn answered(load: &Load, from: Moment, until: Moment) -> bool {
-    let waits = |record: &crate::client::Record| {
-        record.kind.is_repeatable() && record.scheduled >= from && record.scheduled < until
-    };
-    load.outstanding(waits) == 0
+    load.is_through(until, |record| record.kind.is_repeatable() && record.scheduled >= from)
 }

@@ -12,7 +12,7 @@ use crate::parked;
 use crate::report::{self, Line};
 use crate::row::Row;
 use crate::run::{self, Form};
-use crate::table::TABLE;
+use crate::table::{PARKED_AWAITS, TABLE};
 use crate::verdict;
 
 /// All rows in one form.
@@ -93,7 +93,7 @@ fn judge(place: usize, row: &Row, form: Form, summary: &Mutex<Summary>) -> Resul
 /// Lets requests wait for nodes that are not there: many in the short form, very many in the long one.
 fn judge_parked(form: Form) -> Result<Completion, Failed> {
     let violations = parked::run(if form.is_long { 10_000 } else { 500 });
-    match (violations.is_empty(), parked::AWAITS) {
+    match (violations.is_empty(), PARKED_AWAITS) {
         (true, _) => Ok(Completion::Completed),
         (false, Some(logic)) => {
             Ok(Completion::ignored_with(format!("not yet: {logic}: {}", violations.join("; "))))

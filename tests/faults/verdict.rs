@@ -117,7 +117,9 @@ fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool {
     let is_own = record.place == Place::Own;
     losses.map(|loss| loss.how).any(|how| match (how, record.outcome()) {
         (How::Status(allowed), Outcome::Status(status)) => is_own && allowed == *status,
-        (How::BrokenTwice, Outcome::Status(502)) => evidence.nodes_reached(record.id) >= 2,
+        (How::BrokenTwice, Outcome::Status(502)) => {
+            evidence.nodes_reached(record.id) >= 2 || record.scheduled < evidence.phases.broke
+        }
         (How::Cut, Outcome::Cut) => is_own,
         (How::Url(allowed), Outcome::Status(status)) => !is_own && allowed == *status,
         (How::StreamOfItsNode, Outcome::Cut) => {

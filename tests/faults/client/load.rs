@@ -63,10 +63,13 @@ impl Load {
         *self.shared.beside.lock().unwrap() = places;
     }
 
-    /// How many requests that are `like` this have not ended yet.
-    pub(crate) fn outstanding(&self, like: impl Fn(&Record) -> bool) -> usize {
+    /// Whether all requests that are `like` this and were due before `until` were sent and have ended.
+    pub(crate) fn is_through(&self, until: Moment, like: impl Fn(&Record) -> bool) -> bool {
         let records = self.shared.records.lock().unwrap();
-        records.iter().filter(|record| record.end.is_none() && like(record)).count()
+        // On a busy machine, what is due may not have been sent yet.
+        let is_sent = records.last().is_some_and(|record| record.scheduled >= until);
+        let is_open = |record: &Record| record.end.is_none() && record.scheduled < until && like(record);
+        is_sent && !records.iter().any(is_open)
     }
 
     /// Sends no more, waits for what is under way, and returns what became of every request.
