@@ -84,7 +84,7 @@ impl Evidence {
     }
 
     /// Attempts at all nodes for each request while the fault lasted.
-    pub(crate) fn load(&self) -> f64 {
+    pub(crate) fn attempts_each(&self) -> f64 {
         let (from, until) = (self.phases.broke, self.phases.healed);
         self.arrivals(from, until) as f64 / (self.scheduled(from, until).count().max(1)) as f64
     }

@@ -21,7 +21,7 @@ pub(crate) struct Row {
     /// How fast the saved kinds are answered while it lasts.
     pub(crate) answered: Answered,
     /// Most attempts at all nodes for each request of a client while it lasts.
-    pub(crate) load: Option<f64>,
+    pub(crate) most_attempts: Option<f64>,
     /// The node must keep its share of the work while it lasts: what looks like a fault is none.
     pub(crate) is_left_alone: bool,
     /// Most times that nodes execute one request.

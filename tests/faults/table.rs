@@ -23,7 +23,7 @@ pub(crate) const ROW: Row = Row {
     answers: Answers::Mixed,
     may_fail: &[],
     answered: Promptly,
-    load: None,
+    most_attempts: None,
     is_left_alone: false,
     executions: 3,
     per_second: None,
@@ -199,7 +199,7 @@ pub(crate) const TABLE: &[Row] = &[
         befalls: 2,
         may_fail: ALL_500,
         answered: WhileItLasts,
-        load: Some(1.3),
+        most_attempts: Some(1.3),
         per_second: Some(300),
         awaits: Some("budget"),
         ..ROW
