@@ -11,6 +11,8 @@ pub(crate) struct Evidence {
     pub(crate) phases: Phases,
     pub(crate) records: Vec<Record>,
     pub(crate) nodes: Vec<NodeStory>,
+    /// When nodes ceased to accept connections: before and after they were told.
+    pub(crate) doors_shut: Vec<(Moment, Moment)>,
     /// Whether the proxy still runs.
     pub(crate) survived: bool,
     /// The end of its log.

@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) befalls: usize,
     pub(crate) check: Check,
     pub(crate) answers: Answers,
+    /// The largest body, in bytes.
+    pub(crate) largest: usize,
     /// All that may fail, and how. Whatever is not here is expected to be served.
     pub(crate) may_fail: &'static [Loss],
     /// How fast the saved kinds are answered while it lasts.
@@ -78,6 +80,8 @@ pub(crate) struct Loss {
 pub(crate) enum How {
     /// With this status.
     Status(u16),
+    /// With 502, if it was under way as a node shut its door: its connection may have been waiting there.
+    AtTheDoor,
     /// With 502, if it broke on two nodes, or was under way as both were killed: it might be the request's own fault.
     BrokenTwice,
     /// The answer breaks off, so that the client can tell.

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use crate::client::{Answers, Kind};
 use crate::node::{Behaviour, Place};
+use crate::payload;
 use crate::row::{Answered, Check, Fault, How, Loss, Row};
 
 use Answered::{DespiteBlackHole, DespiteSilence, Once, Promptly, WhileItLasts};
 use Behaviour::*;
 use Fault::*;
+
+/// The largest body where requests are many: two cores would be busy with copying.
+const SMALL: usize = 30_000;
 
 /// Whatever a row does not say.
 pub(crate) const ROW: Row = Row {
@@ -21,6 +25,7 @@ pub(crate) const ROW: Row = Row {
     befalls: 1,
     check: Check::Tcp,
     answers: Answers::Mixed,
+    largest: payload::LARGEST,
     may_fail: &[],
     answered: Promptly,
     most_attempts: None,
@@ -40,6 +45,9 @@ const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }
 
 /// What a node says of an upload is for the client, even if it says so before it has all of it.
 const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
+
+/// No door is shut without somebody before it.
+const AT_THE_DOOR: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::AtTheDoor }];
 
 /// Two nodes die at once, under what both were serving.
 const TWO_KILLED: &[Loss] = &[POST_502[0], Loss { kinds: &Kind::ALL, how: How::BrokenTwice }];
@@ -66,8 +74,16 @@ pub(crate) const PARKED_AWAITS: Option<&str> = Some("parking");
 
 pub(crate) const TABLE: &[Row] = &[
     // Gone, or as good as gone.
-    Row { name: "killed", fault: Kill, may_fail: POST_502, ..ROW },
-    Row { name: "two_of_three_killed", fault: Kill, nodes: 3, befalls: 2, may_fail: TWO_KILLED, ..ROW },
+    Row { name: "killed", fault: Kill, may_fail: POST_502, awaits: Some("replay"), ..ROW },
+    Row {
+        name: "two_of_three_killed",
+        fault: Kill,
+        nodes: 3,
+        befalls: 2,
+        may_fail: TWO_KILLED,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "stopped",
         fault: Stop,
@@ -77,7 +93,7 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     Row { name: "black_hole", fault: Behave(BlackHole), answered: DespiteBlackHole, ..ROW },
-    Row { name: "refuses", fault: Behave(Refuses), ..ROW },
+    Row { name: "refuses", fault: Behave(Refuses), may_fail: AT_THE_DOOR, ..ROW },
     Row {
         name: "never_answers",
         fault: Behave(Silent),
@@ -96,7 +112,7 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("parking"),
         ..ROW
     },
-    Row { name: "flapping", fault: Flap, ..ROW },
+    Row { name: "flapping", fault: Flap, may_fail: AT_THE_DOOR, ..ROW },
     // Breaks.
     Row {
         name: "resets_after_request",
@@ -128,7 +144,13 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     // Often enough that some closes cross a request on its way.
-    Row { name: "closes_idle_connections", fault: Behave(ClosesIdle), per_second: Some(200), ..ROW },
+    Row {
+        name: "closes_idle_connections",
+        fault: Behave(ClosesIdle),
+        largest: SMALL,
+        per_second: Some(200),
+        ..ROW
+    },
     Row { name: "garbage", fault: Behave(Garbage), may_fail: POST_502, awaits: Some("replay"), ..ROW },
     Row { name: "half_a_head", fault: Behave(HalfHead), may_fail: POST_502, awaits: Some("replay"), ..ROW },
     Row {
@@ -200,6 +222,7 @@ pub(crate) const TABLE: &[Row] = &[
         may_fail: ALL_500,
         answered: WhileItLasts,
         most_attempts: Some(1.3),
+        largest: SMALL,
         per_second: Some(300),
         awaits: Some("budget"),
         ..ROW
@@ -265,6 +288,18 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     // What goes on meanwhile.
-    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
-    Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
+    Row {
+        name: "streams_live_through_it",
+        fault: KillBesideStreams,
+        may_fail: STREAMS,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "killed_while_reloading",
+        fault: KillBesideReloads,
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
 ];

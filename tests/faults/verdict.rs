@@ -57,6 +57,9 @@ pub(crate) fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool 
     let is_own = record.place == Place::Own;
     losses.map(|loss| loss.how).any(|how| match (how, record.outcome()) {
         (How::Status(allowed), Outcome::Status(status)) => is_own && allowed == *status,
+        (How::AtTheDoor, Outcome::Status(502)) => evidence.doors_shut.iter().any(|(before, after)| {
+            record.scheduled <= *after && record.end.as_ref().is_some_and(|(at, _)| at >= before)
+        }),
         (How::BrokenTwice, Outcome::Status(502)) => {
             evidence.nodes_reached(record.id) >= 2 || record.scheduled < evidence.phases.broke
         }

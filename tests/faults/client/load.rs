@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Plan {
     pub(crate) per_second: u32,
     pub(crate) answers: Answers,
+    pub(crate) largest: usize,
     pub(crate) seed: u64,
 }
 
@@ -92,7 +93,7 @@ async fn run(shared: Arc<Shared>, plan: Plan, mut stopped: watch::Receiver<bool>
             _ = stopped.wait_for(|stop| *stop) => break,
         }
         let scheduled = started + pause * turn;
-        let ask = Ask::random(shared.next_id(), plan.answers, &mut rng);
+        let ask = Ask::random(shared.next_id(), plan.answers, plan.largest, &mut rng);
         under_way.spawn(Arc::clone(&shared).send(ask, scheduled));
         if turn.is_multiple_of(plan.per_second / 2) {
             for place in *shared.beside.lock().unwrap() {
