@@ -135,7 +135,14 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
-    Row { name: "both_reset_one_each", fault: ResetOneEach, befalls: 2, may_fail: POST_502, ..ROW },
+    Row {
+        name: "both_reset_one_each",
+        fault: ResetOneEach,
+        befalls: 2,
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "closes_without_answer",
         fault: Behave(Closes),
@@ -206,7 +213,13 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
-    Row { name: "answers_503_and_asks_for_pause", fault: Behave(AsksForPause), may_fail: POST_503, ..ROW },
+    Row {
+        name: "answers_503_and_asks_for_pause",
+        fault: Behave(AsksForPause),
+        may_fail: POST_503,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "answers_500_while_its_check_passes",
         fault: Behave(Answers(500)),
