@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::front::{PEERS, Proxy};
+use crate::leaks::Leaks;
 use crate::report;
 use crate::row::{Fault, Row};
 use crate::run::{self, SHORT};
 use crate::table::TABLE;
 use crate::trial::seed;
-use crate::verdict::{self, Leaks};
+use crate::verdict;
 
 /// What was found, by the places of the row and of the proxy.
 type Cells = Mutex<BTreeMap<(usize, usize), Option<Leaks>>>;

@@ -11,6 +11,8 @@ pub(crate) struct Evidence {
     pub(crate) phases: Phases,
     pub(crate) records: Vec<Record>,
     pub(crate) nodes: Vec<NodeStory>,
+    /// When nodes ceased to accept connections: before and after they were told.
+    pub(crate) doors_shut: Vec<(Moment, Moment)>,
     /// Whether the proxy still runs.
     pub(crate) survived: bool,
     /// The end of its log.
@@ -84,7 +86,7 @@ impl Evidence {
     }
 
     /// Attempts at all nodes for each request while the fault lasted.
-    pub(crate) fn load(&self) -> f64 {
+    pub(crate) fn attempts_each(&self) -> f64 {
         let (from, until) = (self.phases.broke, self.phases.healed);
         self.arrivals(from, until) as f64 / (self.scheduled(from, until).count().max(1)) as f64
     }

@@ -23,6 +23,7 @@ mod comparison;
 mod directory;
 mod evidence;
 mod front;
+mod leaks;
 mod node;
 mod pace;
 mod parked;

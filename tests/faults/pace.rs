@@ -27,9 +27,6 @@ const AT_MOST: f64 = 1.15;
 const WINDOW: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(250);
 
-/// If the harness was later than this with one request in a hundred, its measurements mean nothing.
-const STARVED: Duration = Duration::from_millis(20);
-
 /// The figures of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
@@ -60,11 +57,6 @@ impl Figures {
             most_share: shares.iter().map(|(_, share)| *share).fold(0.0, f64::max),
             delay: evidence.delay(),
         }
-    }
-
-    /// Whether the harness had too little of the machine to measure anything.
-    pub(crate) fn is_void(&self) -> bool {
-        self.delay > STARVED
     }
 }
 

@@ -15,9 +15,6 @@ use crate::run::PATIENCE;
 use crate::site::{Server, Site};
 use crate::table::ROW;
 
-/// The logic that bookend lacks for it, as in the table.
-pub(crate) const AWAITS: Option<&str> = Some("parking");
-
 /// Bodies of what waits; no body of its own for every second.
 const SENT: usize = 30_000;
 

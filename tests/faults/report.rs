@@ -43,7 +43,7 @@ impl Line {
             millis(figures.during),
             millis(figures.slowest_read),
             millis(figures.slowest_write),
-            evidence.load(),
+            evidence.attempts_each(),
         );
         Self { place, text }
     }

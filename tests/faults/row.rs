@@ -16,12 +16,14 @@ pub(crate) struct Row {
     pub(crate) befalls: usize,
     pub(crate) check: Check,
     pub(crate) answers: Answers,
+    /// The largest body, in bytes.
+    pub(crate) largest: usize,
     /// All that may fail, and how. Whatever is not here is expected to be served.
     pub(crate) may_fail: &'static [Loss],
     /// How fast the saved kinds are answered while it lasts.
     pub(crate) answered: Answered,
     /// Most attempts at all nodes for each request of a client while it lasts.
-    pub(crate) load: Option<f64>,
+    pub(crate) most_attempts: Option<f64>,
     /// The node must keep its share of the work while it lasts: what looks like a fault is none.
     pub(crate) is_left_alone: bool,
     /// Most times that nodes execute one request.
@@ -78,7 +80,9 @@ pub(crate) struct Loss {
 pub(crate) enum How {
     /// With this status.
     Status(u16),
-    /// With 502, if it broke on two nodes: it might be the request's own fault.
+    /// With 502, if it was under way as a node shut its door: its connection may have been waiting there.
+    AtTheDoor,
+    /// With 502, if it broke on two nodes, or was under way as both were killed: it might be the request's own fault.
     BrokenTwice,
     /// The answer breaks off, so that the client can tell.
     Cut,

@@ -25,6 +25,8 @@ pub(crate) struct Form {
     pub(crate) fault: Duration,
     pub(crate) healed: Duration,
     pub(crate) per_second: u32,
+    /// If the harness was later than this with one request in a hundred, what it saw means nothing.
+    pub(crate) starved: Duration,
     /// Whether latencies and shares are judged, too.
     pub(crate) is_long: bool,
 }
@@ -35,6 +37,7 @@ pub(crate) const SHORT: Form = Form {
     fault: Duration::from_millis(2_500),
     healed: Duration::from_millis(1_000),
     per_second: 40,
+    starved: Duration::from_millis(250),
     is_long: false,
 };
 
@@ -44,6 +47,7 @@ pub(crate) const LONG: Form = Form {
     fault: Duration::from_secs(10),
     healed: Duration::from_secs(8),
     per_second: 100,
+    starved: Duration::from_millis(20),
     is_long: true,
 };
 
@@ -51,7 +55,8 @@ pub(crate) const LONG: Form = Form {
 pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let mut site = Site::start(row, proxy);
     let per_second = row.per_second.unwrap_or(form.per_second);
-    let load = Load::start(site.front.address(), Plan { per_second, answers: row.answers, seed });
+    let plan = Plan { per_second, answers: row.answers, largest: row.largest, seed };
+    let load = Load::start(site.front.address(), plan);
     Trouble::prepare(row, &load);
     let began = clock::now();
     let all = row.nodes;
@@ -62,7 +67,7 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let due = broke + form.fault;
     let is_answered = || row.answered == Answered::Once || answered(&load, broke, due);
     wait(form.fault, is_answered, || trouble.go_on());
-    trouble.end();
+    let doors_shut = trouble.end();
 
     let healed = clock::now();
     wait(form.healed, || are_in_use(&site.nodes[..all], healed), || {});
@@ -71,6 +76,7 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let survived = site.front.is_running();
     Evidence {
         phases: Phases { began, broke, due, healed, stopped },
+        doors_shut,
         records,
         nodes: site.nodes.iter().map(|node| NodeStory::new(&node.name, node.diary())).collect(),
         survived,
@@ -97,8 +103,5 @@ fn are_in_use(nodes: &[Server], since: Moment) -> bool {
 
 /// Whether everything that is saved and was asked for between these moments has its answer.
 fn answered(load: &Load, from: Moment, until: Moment) -> bool {
-    let waits = |record: &crate::client::Record| {
-        record.kind.is_repeatable() && record.scheduled >= from && record.scheduled < until
-    };
-    load.outstanding(waits) == 0
+    load.is_through(until, |record| record.kind.is_repeatable() && record.scheduled >= from)
 }

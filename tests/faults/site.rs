@@ -13,6 +13,9 @@ use crate::node::{self, Behaviour, Entry};
 use crate::port::Port;
 use crate::row::Row;
 
+/// This program, even if it was built anew meanwhile.
+pub(crate) const OURSELVES: &str = "/proc/self/exe";
+
 /// Nodes and the proxy in front of them, on ports of their own.
 pub(crate) struct Site {
     pub(crate) nodes: Vec<Server>,
@@ -22,7 +25,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts everything, and returns when the proxy accepts connections.
+    /// Starts everything, and returns when the proxy serves requests.
     pub(crate) fn start(row: &Row, proxy: Proxy) -> Self {
         let directory = TempDirectory::new();
         let nodes: Vec<Server> =
@@ -62,7 +65,7 @@ impl Server {
 
     /// Starts the process anew, and returns when it listens.
     pub(crate) fn start_again(&mut self, behaviour: Behaviour) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = Command::new(OURSELVES)
             .arg("node")
             .args([&self.name, &self.address().to_string()])
             .arg(&self.diary)

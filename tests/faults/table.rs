@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use crate::client::{Answers, Kind};
 use crate::node::{Behaviour, Place};
+use crate::payload;
 use crate::row::{Answered, Check, Fault, How, Loss, Row};
 
 use Answered::{DespiteBlackHole, DespiteSilence, Once, Promptly, WhileItLasts};
 use Behaviour::*;
 use Fault::*;
+
+/// The largest body where requests are many: two cores would be busy with copying.
+const SMALL: usize = 30_000;
 
 /// Whatever a row does not say.
 pub(crate) const ROW: Row = Row {
@@ -21,9 +25,10 @@ pub(crate) const ROW: Row = Row {
     befalls: 1,
     check: Check::Tcp,
     answers: Answers::Mixed,
+    largest: payload::LARGEST,
     may_fail: &[],
     answered: Promptly,
-    load: None,
+    most_attempts: None,
     is_left_alone: false,
     executions: 3,
     per_second: None,
@@ -40,6 +45,12 @@ const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }
 
 /// What a node says of an upload is for the client, even if it says so before it has all of it.
 const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
+
+/// No door is shut without somebody before it.
+const AT_THE_DOOR: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::AtTheDoor }];
+
+/// Two nodes die at once, under what both were serving.
+const TWO_KILLED: &[Loss] = &[POST_502[0], Loss { kinds: &Kind::ALL, how: How::BrokenTwice }];
 
 /// Every node answers so: it is the client's answer.
 const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
@@ -58,10 +69,21 @@ const CRASH: &[Loss] = &[
 /// A stream cannot be begun again by anyone but its client.
 const STREAMS: &[Loss] = &[POST_502[0], Loss { kinds: &[Kind::Get], how: How::StreamOfItsNode }];
 
+/// The logic that bookend lacks for requests that wait because no node takes any: a row of another shape, in `parked`.
+pub(crate) const PARKED_AWAITS: Option<&str> = Some("parking");
+
 pub(crate) const TABLE: &[Row] = &[
     // Gone, or as good as gone.
-    Row { name: "killed", fault: Kill, may_fail: POST_502, ..ROW },
-    Row { name: "two_of_three_killed", fault: Kill, nodes: 3, befalls: 2, may_fail: POST_502, ..ROW },
+    Row { name: "killed", fault: Kill, may_fail: POST_502, awaits: Some("replay"), ..ROW },
+    Row {
+        name: "two_of_three_killed",
+        fault: Kill,
+        nodes: 3,
+        befalls: 2,
+        may_fail: TWO_KILLED,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "stopped",
         fault: Stop,
@@ -71,7 +93,7 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     Row { name: "black_hole", fault: Behave(BlackHole), answered: DespiteBlackHole, ..ROW },
-    Row { name: "refuses", fault: Behave(Refuses), ..ROW },
+    Row { name: "refuses", fault: Behave(Refuses), may_fail: AT_THE_DOOR, ..ROW },
     Row {
         name: "never_answers",
         fault: Behave(Silent),
@@ -85,12 +107,12 @@ pub(crate) const TABLE: &[Row] = &[
         name: "both_killed_for_a_second",
         fault: KillFor(Duration::from_secs(1)),
         befalls: 2,
-        may_fail: POST_502,
+        may_fail: TWO_KILLED,
         answered: Once,
         awaits: Some("parking"),
         ..ROW
     },
-    Row { name: "flapping", fault: Flap, ..ROW },
+    Row { name: "flapping", fault: Flap, may_fail: AT_THE_DOOR, ..ROW },
     // Breaks.
     Row {
         name: "resets_after_request",
@@ -113,7 +135,14 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
-    Row { name: "both_reset_one_each", fault: ResetOneEach, befalls: 2, may_fail: POST_502, ..ROW },
+    Row {
+        name: "both_reset_one_each",
+        fault: ResetOneEach,
+        befalls: 2,
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "closes_without_answer",
         fault: Behave(Closes),
@@ -121,7 +150,14 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
-    Row { name: "closes_idle_connections", fault: Behave(ClosesIdle), ..ROW },
+    // Often enough that some closes cross a request on its way.
+    Row {
+        name: "closes_idle_connections",
+        fault: Behave(ClosesIdle),
+        largest: SMALL,
+        per_second: Some(200),
+        ..ROW
+    },
     Row { name: "garbage", fault: Behave(Garbage), may_fail: POST_502, awaits: Some("replay"), ..ROW },
     Row { name: "half_a_head", fault: Behave(HalfHead), may_fail: POST_502, awaits: Some("replay"), ..ROW },
     Row {
@@ -177,7 +213,13 @@ pub(crate) const TABLE: &[Row] = &[
         awaits: Some("replay"),
         ..ROW
     },
-    Row { name: "answers_503_and_asks_for_pause", fault: Behave(AsksForPause), may_fail: POST_503, ..ROW },
+    Row {
+        name: "answers_503_and_asks_for_pause",
+        fault: Behave(AsksForPause),
+        may_fail: POST_503,
+        awaits: Some("replay"),
+        ..ROW
+    },
     Row {
         name: "answers_500_while_its_check_passes",
         fault: Behave(Answers(500)),
@@ -192,7 +234,8 @@ pub(crate) const TABLE: &[Row] = &[
         befalls: 2,
         may_fail: ALL_500,
         answered: WhileItLasts,
-        load: Some(1.3),
+        most_attempts: Some(1.3),
+        largest: SMALL,
         per_second: Some(300),
         awaits: Some("budget"),
         ..ROW
@@ -258,6 +301,18 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     // What goes on meanwhile.
-    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
-    Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
+    Row {
+        name: "streams_live_through_it",
+        fault: KillBesideStreams,
+        may_fail: STREAMS,
+        awaits: Some("replay"),
+        ..ROW
+    },
+    Row {
+        name: "killed_while_reloading",
+        fault: KillBesideReloads,
+        may_fail: POST_502,
+        awaits: Some("replay"),
+        ..ROW
+    },
 ];

@@ -24,6 +24,7 @@ pub(crate) struct Trouble<'a> {
     began: Moment,
     /// How often something was done while it lasts.
     steps: u32,
+    doors_shut: Vec<(Moment, Moment)>,
 }
 
 impl<'a> Trouble<'a> {
@@ -36,9 +37,9 @@ impl<'a> Trouble<'a> {
 
     /// The fault befalls its nodes.
     pub(crate) fn begin(row: &'a Row, site: &'a mut Site, load: &'a Load) -> Self {
-        let mut trouble = Self { row, site, load, began: clock::now(), steps: 0 };
+        let mut trouble = Self { row, site, load, began: clock::now(), steps: 0, doors_shut: Vec::new() };
         match row.fault {
-            Fault::Behave(behaviour) => trouble.each(|node| node.behave(behaviour)),
+            Fault::Behave(behaviour) => trouble.behave(behaviour),
             Fault::Kill | Fault::KillFor(_) | Fault::KillBesideStreams | Fault::KillBesideReloads => {
                 trouble.each(Server::kill);
             }
@@ -70,7 +71,7 @@ impl<'a> Trouble<'a> {
             Fault::Flap if lasted >= FLAP * self.steps => {
                 let is_down = self.steps.is_multiple_of(2);
                 self.steps += 1;
-                self.each(|node| node.behave(if is_down { Behaviour::Refuses } else { Behaviour::Healthy }));
+                self.behave(if is_down { Behaviour::Refuses } else { Behaviour::Healthy });
             }
             Fault::KillBesideReloads if lasted >= BETWEEN_RELOADS * self.steps => {
                 self.steps += 1;
@@ -82,8 +83,8 @@ impl<'a> Trouble<'a> {
         }
     }
 
-    /// All is well again when this returns.
-    pub(crate) fn end(mut self) {
+    /// All is well again when this returns; it says when nodes ceased to accept connections.
+    pub(crate) fn end(mut self) -> Vec<(Moment, Moment)> {
         self.load.also_ask(&[]);
         match self.row.fault {
             Fault::Behave(_) | Fault::Flap => self.each(|node| node.behave(Behaviour::Healthy)),
@@ -93,6 +94,15 @@ impl<'a> Trouble<'a> {
             Fault::Stop => self.each(|node| node.signal(Signal::CONT)),
             Fault::Url(Place::Crash) => self.start_what_crashed(),
             Fault::Url(_) | Fault::ResetOneEach | Fault::KillFor(_) | Fault::RestartUnready => {}
+        }
+        self.doors_shut
+    }
+
+    fn behave(&mut self, behaviour: Behaviour) {
+        let before = clock::now();
+        self.each(|node| node.behave(behaviour));
+        if !behaviour.accepts() {
+            self.doors_shut.push((before, clock::now()));
         }
     }
 

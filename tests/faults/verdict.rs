@@ -1,15 +1,14 @@
 //! The table's claims, held against what was seen.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::client::{Kind, Outcome, Record};
 use crate::evidence::Evidence;
 use crate::node::{Event, Place};
-use crate::row::{Answered, Fault, How, Loss, Row};
+use crate::row::{Answered, Fault, How, Row};
 use crate::run::Form;
 
-/// What the short form, which is short, may have over the load that is claimed for longer.
+/// What the short form may have over the attempts that are claimed for longer: a budget lets the first ones pass.
 const SHORT_SLACK: f64 = 0.2;
 /// A node that is left alone has at least this part of its share.
 const LEFT_ALONE: f64 = 0.7;
@@ -22,71 +21,11 @@ pub(crate) fn violations(row: &Row, form: &Form, evidence: &Evidence) -> Vec<Str
     found.extend(executions(row, evidence));
     found.extend(in_use(row, evidence));
     found.extend(unanswered(row, evidence));
-    found.extend(load(row, form, evidence));
+    found.extend(too_many_attempts(row, form, evidence));
     if !evidence.survived {
         found.push("the proxy itself ended".to_owned());
     }
     found
-}
-
-/// What clients of any proxy saw fail that the design saves. A peer may choose its statuses.
-pub(crate) struct Leaks {
-    failed: usize,
-    /// Looked whole and was not, or reached the node as another body than was sent.
-    wrong: usize,
-    /// POST that ran twice.
-    twice: usize,
-    /// Answered only when all was healed.
-    late: usize,
-}
-
-impl Leaks {
-    pub(crate) fn of(row: &Row, evidence: &Evidence) -> Self {
-        let is_wrong = |record: &&Record| matches!(record.outcome(), Outcome::Wrong(_));
-        let is_failed = |record: &&Record| {
-            !record.is_served() && !is_wrong(record) && !may_fail_somehow(row, evidence, record)
-        };
-        let executions = Executions::of(evidence);
-        let is_twice = |record: &&Record| record.kind == Kind::Post && executions.count(record.id) > 1;
-        let count =
-            |is: &dyn Fn(&&Record) -> bool| evidence.records.iter().filter(|record| is(record)).count();
-        Self {
-            failed: count(&is_failed),
-            wrong: count(&is_wrong) + garbled(evidence).len(),
-            twice: count(&is_twice),
-            late: late(row, evidence).len(),
-        }
-    }
-
-    pub(crate) fn is_clean(&self) -> bool {
-        (self.failed, self.wrong, self.twice, self.late) == (0, 0, 0, 0)
-    }
-}
-
-impl fmt::Display for Leaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts =
-            [(self.failed, "failed"), (self.wrong, "wrong"), (self.twice, "ran twice"), (self.late, "late")];
-        let seen: Vec<String> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        f.write_str(if seen.is_empty() { "0" } else { "" })?;
-        f.write_str(&seen.join(", "))
-    }
-}
-
-/// As [`may_fail`], with any status of a server's in place of the one that bookend answers.
-fn may_fail_somehow(row: &Row, evidence: &Evidence, record: &Record) -> bool {
-    let is_error = matches!(record.outcome(), Outcome::Status(500..));
-    let has_status = |how: How| matches!(how, How::Status(500..) | How::Url(_));
-    let of_kind = |loss: &&Loss| loss.kinds.contains(&record.kind);
-    let by_status = row.may_fail.iter().filter(of_kind).any(|loss| match loss.how {
-        How::Url(_) => record.place != Place::Own,
-        how => has_status(how) && record.place == Place::Own,
-    });
-    (is_error && by_status) || may_fail(row, evidence, record)
 }
 
 /// Requests that failed in a way that the row does not allow, by kind and way.
@@ -107,17 +46,23 @@ fn failures(row: &Row, evidence: &Evidence) -> Vec<String> {
 }
 
 /// Requests of which a node got another body than was sent.
-fn garbled(evidence: &Evidence) -> Vec<u64> {
+pub(crate) fn garbled(evidence: &Evidence) -> Vec<u64> {
     let entries = evidence.nodes.iter().flat_map(|node| &node.entries);
     entries.filter(|entry| entry.event == Event::Garbled).map(|entry| entry.id).collect()
 }
 
-fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool {
+/// Whether the row allows that this request failed as it did.
+pub(crate) fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool {
     let losses = row.may_fail.iter().filter(|loss| loss.kinds.contains(&record.kind));
     let is_own = record.place == Place::Own;
     losses.map(|loss| loss.how).any(|how| match (how, record.outcome()) {
         (How::Status(allowed), Outcome::Status(status)) => is_own && allowed == *status,
-        (How::BrokenTwice, Outcome::Status(502)) => evidence.nodes_reached(record.id) >= 2,
+        (How::AtTheDoor, Outcome::Status(502)) => evidence.doors_shut.iter().any(|(before, after)| {
+            record.scheduled <= *after && record.end.as_ref().is_some_and(|(at, _)| at >= before)
+        }),
+        (How::BrokenTwice, Outcome::Status(502)) => {
+            evidence.nodes_reached(record.id) >= 2 || record.scheduled < evidence.phases.broke
+        }
         (How::Cut, Outcome::Cut) => is_own,
         (How::Url(allowed), Outcome::Status(status)) => !is_own && allowed == *status,
         (How::StreamOfItsNode, Outcome::Cut) => {
@@ -158,10 +103,10 @@ fn executions(row: &Row, evidence: &Evidence) -> Vec<String> {
 }
 
 /// How often all nodes together executed each request.
-struct Executions(BTreeMap<u64, usize>);
+pub(crate) struct Executions(BTreeMap<u64, usize>);
 
 impl Executions {
-    fn of(evidence: &Evidence) -> Self {
+    pub(crate) fn of(evidence: &Evidence) -> Self {
         let mut times = BTreeMap::new();
         for entry in evidence.nodes.iter().flat_map(|node| &node.entries) {
             if entry.event == Event::Executed {
@@ -171,7 +116,7 @@ impl Executions {
         Self(times)
     }
 
-    fn count(&self, id: u64) -> usize {
+    pub(crate) fn count(&self, id: u64) -> usize {
         self.0.get(&id).copied().unwrap_or_default()
     }
 }
@@ -202,7 +147,7 @@ fn unanswered(row: &Row, evidence: &Evidence) -> Option<String> {
 }
 
 /// Requests that had their answer only when all was healed, where the design saves them before.
-fn late(row: &Row, evidence: &Evidence) -> Vec<u64> {
+pub(crate) fn late(row: &Row, evidence: &Evidence) -> Vec<u64> {
     let phases = evidence.phases;
     if row.answered == Answered::Once {
         return Vec::new();
@@ -214,10 +159,11 @@ fn late(row: &Row, evidence: &Evidence) -> Vec<u64> {
     late.map(|record| record.id).collect()
 }
 
-fn load(row: &Row, form: &Form, evidence: &Evidence) -> Option<String> {
-    let most = row.load? + if form.is_long { 0.0 } else { SHORT_SLACK };
-    let load = evidence.load();
-    (load > most).then(|| format!("{load:.2} attempts for each request; at most {most:.2}"))
+/// More attempts at all nodes than the row allows for each request.
+fn too_many_attempts(row: &Row, form: &Form, evidence: &Evidence) -> Option<String> {
+    let most = row.most_attempts? + if form.is_long { 0.0 } else { SHORT_SLACK };
+    let attempts = evidence.attempts_each();
+    (attempts > most).then(|| format!("{attempts:.2} attempts for each request; at most {most:.2}"))
 }
 
 fn counted(what: &str, ids: &[u64]) -> String {

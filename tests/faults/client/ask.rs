@@ -68,10 +68,10 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// The request of this id, at random.
-    pub(crate) fn random(id: u64, answers: Answers, rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn random(id: u64, answers: Answers, largest: usize, rng: &mut fastrand::Rng) -> Self {
         let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
-        let sent = if kind.sends_body() { length(rng) } else { 0 };
-        let wanted = length(rng);
+        let sent = if kind.sends_body() { length(rng).min(largest) } else { 0 };
+        let wanted = length(rng).min(largest);
         let chunked = match answers {
             Answers::Mixed => rng.bool(),
             Answers::WithLength | Answers::WithLengthAndEtag => false,

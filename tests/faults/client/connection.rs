@@ -11,7 +11,7 @@ use super::ask::{Ask, Kind};
 use super::record::Outcome;
 use crate::node::Place;
 use crate::payload::{self, Way};
-use crate::wire::{self, Framing, Head};
+use crate::wire::{self, Framing};
 
 /// A connection to the site.
 pub(crate) struct Connection {
@@ -101,20 +101,21 @@ async fn read_answer(reader: &mut BufReader<OwnedReadHalf>, ask: &Ask) -> Answer
             Err(error) => return Answer::none(&error.to_string()),
         }
     };
+    let Some(status) = head.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()) else {
+        let outcome = Outcome::Wrong(format!("no status: {:?}", head.first_line));
+        return Answer { outcome, node: None, keeps: false };
+    };
     let mut body = Vec::new();
     let is_whole = match ask.kind {
         Kind::Head => Ok(()),
         _ => wire::read_body(reader, head.framing(Framing::UntilClose), &mut body).await,
     };
-    let outcome = judge(ask, &head, &body, is_whole.is_ok());
+    let outcome = judge(ask, status, &body, is_whole.is_ok());
     let keeps = is_whole.is_ok() && !head.closes();
     Answer { outcome, node: head.header("x-node").map(str::to_owned), keeps }
 }
 
-fn judge(ask: &Ask, head: &Head, body: &[u8], is_whole: bool) -> Outcome {
-    let Some(status) = head.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()) else {
-        return Outcome::Wrong(format!("no status: {:?}", head.first_line));
-    };
+fn judge(ask: &Ask, status: u16, body: &[u8], is_whole: bool) -> Outcome {
     match (status, is_whole) {
         (418, _) => Outcome::Wrong("the node got another body than was sent".to_owned()),
         (200, true) if is_right(ask, body) => Outcome::Served,

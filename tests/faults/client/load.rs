@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Plan {
     pub(crate) per_second: u32,
     pub(crate) answers: Answers,
+    pub(crate) largest: usize,
     pub(crate) seed: u64,
 }
 
@@ -63,10 +64,13 @@ impl Load {
         *self.shared.beside.lock().unwrap() = places;
     }
 
-    /// How many requests that are `like` this have not ended yet.
-    pub(crate) fn outstanding(&self, like: impl Fn(&Record) -> bool) -> usize {
+    /// Whether all requests that are `like` this and were due before `until` were sent and have ended.
+    pub(crate) fn is_through(&self, until: Moment, like: impl Fn(&Record) -> bool) -> bool {
         let records = self.shared.records.lock().unwrap();
-        records.iter().filter(|record| record.end.is_none() && like(record)).count()
+        // On a busy machine, what is due may not have been sent yet.
+        let is_sent = records.last().is_some_and(|record| record.scheduled >= until);
+        let is_open = |record: &Record| record.end.is_none() && record.scheduled < until && like(record);
+        is_sent && !records.iter().any(is_open)
     }
 
     /// Sends no more, waits for what is under way, and returns what became of every request.
@@ -89,7 +93,7 @@ async fn run(shared: Arc<Shared>, plan: Plan, mut stopped: watch::Receiver<bool>
             _ = stopped.wait_for(|stop| *stop) => break,
         }
         let scheduled = started + pause * turn;
-        let ask = Ask::random(shared.next_id(), plan.answers, &mut rng);
+        let ask = Ask::random(shared.next_id(), plan.answers, plan.largest, &mut rng);
         under_way.spawn(Arc::clone(&shared).send(ask, scheduled));
         if turn.is_multiple_of(plan.per_second / 2) {
             for place in *shared.beside.lock().unwrap() {

@@ -5,7 +5,7 @@ mod guard;
 mod peer;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +19,7 @@ pub(crate) use peer::{PEERS, Peer};
 
 use crate::port::Port;
 use crate::row::Check;
+use crate::site::OURSELVES;
 
 /// How long a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,7 +40,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Starts it in front of these nodes, and returns when it accepts connections.
+    /// Starts it in front of these nodes, and returns when it serves requests.
     pub(crate) fn start(proxy: Proxy, check: Check, nodes: &[SocketAddr], directory: &Path) -> Self {
         let port = Port::free();
         let log = directory.join("proxy.log");
@@ -53,7 +54,7 @@ impl Front {
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let pid = line.trim().parse().expect("the program can be started");
         let mut front = Self { guard, pid, port, log };
-        front.wait_until_it_accepts();
+        front.wait_until_it_serves();
         front
     }
 
@@ -84,14 +85,24 @@ impl Front {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    fn wait_until_it_accepts(&mut self) {
+    fn wait_until_it_serves(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(self.address()).is_err() {
+        while !serves(self.address()).unwrap_or(false) {
             let runs = self.is_running() && Instant::now() < deadline;
             assert!(runs, "the proxy did not start:\n{}", self.last_words());
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whether a node's answer comes through: some proxies accept connections before they know where to send requests.
+fn serves(site: SocketAddr) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(site)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
 }
 
 impl Drop for Front {
@@ -104,7 +115,7 @@ impl Drop for Front {
 
 /// The command that runs a program under guard.
 fn guarded(program: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(OURSELVES);
     command.arg("guard").arg(program);
     command
 }

@@ -45,7 +45,7 @@ pub(crate) enum Behaviour {
     Slow(u64),
     /// Answers at once, but the body comes in twenty pieces, 100 ms apart.
     Trickles,
-    /// Closes a connection up to 100 ms after an answer, without having announced it.
+    /// Closes a connection up to 20 ms after an answer, without having announced it.
     ClosesIdle,
 }
 

@@ -1,15 +1,17 @@
 //! Where connections come in, or do not.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
+use std::time::Duration;
 
-use socket2::{SockRef, Socket};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::behaviour::Behaviour;
 
 /// As many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u16 = 1024;
 
 /// A node's listening socket.
 pub(crate) enum Door {
@@ -20,26 +22,36 @@ pub(crate) enum Door {
     /// nobody accepts. Linux then drops every further SYN, as a machine that is gone does.
     Full {
         listener: TcpListener,
-        _filler: Socket,
+        _filler: net::TcpStream,
     },
 }
 
 impl Door {
     /// Puts the door at `address` into the state that `behaviour` asks for.
-    pub(crate) fn turn(self, address: SocketAddr, behaviour: Behaviour) -> io::Result<Self> {
-        Ok(match (behaviour, self) {
-            (Behaviour::Refuses, _) => Self::Shut,
-            (Behaviour::BlackHole, Self::Open(listener) | Self::Full { listener, .. }) => {
-                fill(listener, address)?
+    ///
+    /// Connections that already wait to be accepted when it ceases to be open go to `welcome`, so that they are not part
+    /// of the fault.
+    pub(crate) async fn turn(
+        self,
+        address: SocketAddr,
+        behaviour: Behaviour,
+        welcome: impl FnMut(TcpStream),
+    ) -> io::Result<Self> {
+        match (behaviour, self) {
+            (Behaviour::Refuses, door) => {
+                door.empty(welcome).await;
+                Ok(Self::Shut)
             }
-            (Behaviour::BlackHole, Self::Shut) => fill(listen(address)?, address)?,
-            (_, Self::Open(listener)) => Self::Open(listener),
-            (_, Self::Shut) => Self::Open(listen(address)?),
+            (Behaviour::BlackHole, Self::Open(listener)) => fill(listener, address, welcome).await,
+            (Behaviour::BlackHole, Self::Shut) => fill(listen(address)?, address, welcome).await,
+            (_, Self::Shut) => Ok(Self::Open(listen(address)?)),
+            (Behaviour::BlackHole, full @ Self::Full { .. }) => Ok(full),
             (_, Self::Full { listener, .. }) => {
-                SockRef::from(&listener).listen(BACKLOG)?;
-                Self::Open(listener)
+                SockRef::from(&listener).listen(BACKLOG.into())?;
+                Ok(Self::Open(listener))
             }
-        })
+            (_, open @ Self::Open(_)) => Ok(open),
+        }
     }
 
     /// The next connection; never, while the door is not open.
@@ -49,20 +61,35 @@ impl Door {
             Self::Shut | Self::Full { .. } => std::future::pending().await,
         }
     }
+
+    async fn empty(&self, mut welcome: impl FnMut(TcpStream)) {
+        while let Ok(Ok(stream)) = timeout(Duration::ZERO, self.accept()).await {
+            welcome(stream);
+        }
+    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = tokio::net::TcpSocket::new_v4()?;
+    let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG.unsigned_abs())
+    socket.listen(BACKLOG.into())
 }
 
-fn fill(listener: TcpListener, address: SocketAddr) -> io::Result<Door> {
+/// Takes the only place in the line, behind everybody who stands in it already.
+async fn fill(
+    listener: TcpListener,
+    address: SocketAddr,
+    mut welcome: impl FnMut(TcpStream),
+) -> io::Result<Door> {
+    let last = net::TcpStream::connect(address)?;
+    let filler = net::TcpStream::connect(address)?;
     SockRef::from(&listener).listen(0)?;
-    let filler = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    filler.set_nonblocking(true)?;
-    // It is under way, or it finds the line full already: both are what is wanted.
-    let _ = filler.connect(&address.into());
-    Ok(Door::Full { listener, _filler: filler })
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        if peer == last.local_addr()? {
+            return Ok(Door::Full { listener, _filler: filler });
+        }
+        welcome(stream);
+    }
 }

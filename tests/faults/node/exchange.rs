@@ -135,7 +135,7 @@ impl Node {
             Behaviour::Trickles => self.trickle(stream, request).await,
             Behaviour::ClosesIdle => {
                 self.answer(stream, request).await?;
-                let moment = Duration::from_micros(fastrand::u64(..100_000));
+                let moment = Duration::from_micros(fastrand::u64(..20_000));
                 let is_asked = timeout(moment, stream.fill_buf()).await.is_ok();
                 Ok(if is_asked { Next::Keep } else { Next::Close })
             }

@@ -48,20 +48,22 @@ pub(crate) fn run(arguments: &[String]) {
 
 async fn serve(node: Arc<Node>, address: SocketAddr) -> io::Result<()> {
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
-    let mut door = Door::Shut.turn(address, *node.behaviour.borrow())?;
+    let welcome = |stream| drop(tokio::spawn(keep(Arc::clone(&node), stream)));
+    let now = *node.behaviour.borrow();
+    let mut door = Door::Shut.turn(address, now, welcome).await?;
     acknowledge()?;
     loop {
         tokio::select! {
             command = commands.next_line() => {
                 let Some(command) = command? else { return Ok(()) };
                 let behaviour = serde_json::from_str(&command)?;
-                door = door.turn(address, behaviour)?;
+                door = door.turn(address, behaviour, welcome).await?;
                 node.behaviour.send_replace(behaviour);
                 acknowledge()?;
             }
             stream = door.accept() => {
                 if let Ok(stream) = stream {
-                    tokio::spawn(keep(Arc::clone(&node), stream));
+                    welcome(stream);
                 }
             }
         }
