@@ -60,7 +60,12 @@ pub(super) fn now(desk: &Desk) -> Now {
             });
         }
     }
-    Now { connections: desk.limits.open(), generation: generation.number(), nodes }
+    Now {
+        connections: desk.limits.open(),
+        generation: generation.number(),
+        body_bytes: desk.current.bodies().taken(),
+        nodes,
+    }
 }
 
 fn configuration(desk: &Desk, generation: u64, wall: SystemTime) -> Configuration {

@@ -41,6 +41,8 @@ pub struct Retry {
     pub part_sent: bool,
     /// Statuses by which this site's nodes say that they have not begun the request.
     pub unprocessed_statuses: StatusSet,
+    /// Bytes of a request's body that are kept so that it can be sent again; 0 is none.
+    pub body_buffer: u64,
 }
 
 /// How long a node may take; every one is longer than zero.
@@ -60,7 +62,12 @@ pub struct NodeTimeouts {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 3, part_sent: true, unprocessed_statuses: StatusSet::default() }
+        Self {
+            attempts: 3,
+            part_sent: true,
+            unprocessed_statuses: StatusSet::default(),
+            body_buffer: 1024 * 1024,
+        }
     }
 }
 
@@ -136,6 +143,9 @@ pub(super) fn read_retry(value: Value<'_>, base: &Retry) -> Option<Retry> {
         unprocessed_statuses: fields
             .read("unprocessed_statuses", unprocessed_statuses)
             .unwrap_or_else(|| base.unprocessed_statuses.clone()),
+        body_buffer: fields
+            .read("body_buffer", |v| v.size_or_off(bounds::BUFFER))
+            .unwrap_or(base.body_buffer),
     })
 }
 

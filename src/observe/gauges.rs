@@ -9,6 +9,8 @@ pub struct Now {
     pub connections: usize,
     /// The number of the generation in force.
     pub generation: u64,
+    /// Bytes that the bodies of requests hold that are kept for another attempt.
+    pub body_bytes: u64,
     /// Every node.
     pub nodes: Vec<NodeNow>,
 }
@@ -33,6 +35,7 @@ pub(super) struct Gauges {
     node_in_flight: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
+    body_bytes: IntGauge,
 }
 
 impl Gauges {
@@ -60,6 +63,11 @@ impl Gauges {
                 "bookend_configuration_generation",
                 "The number of the configuration in force; the one at the start is 1.",
             )?,
+            body_bytes: gauge(
+                registry,
+                "bookend_kept_bodies_bytes",
+                "Memory of the request bodies that are kept for another attempt.",
+            )?,
         })
     }
 
@@ -67,6 +75,7 @@ impl Gauges {
     pub(super) fn set(&self, now: &Now) {
         self.connections.set(i64::try_from(now.connections).unwrap_or(i64::MAX));
         self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
+        self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
         self.node_in_flight.reset();
         for NodeNow { pool, node, is_available, in_flight } in &now.nodes {

@@ -5,6 +5,7 @@
 //! (RFC 9110, 9.2.2).
 
 mod backoff;
+mod body;
 mod decision;
 mod outcome;
 mod reach;
@@ -12,6 +13,7 @@ mod repeat;
 mod request;
 
 pub use backoff::backoff;
+pub use body::{BodyRoom, KeepLimits, KeptBody, NotKept};
 pub use decision::{Decision, Policy, Progress};
 pub use outcome::Outcome;
 pub use reach::{Failure, Reach};
