@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::attempt::Attempts;
 use super::failure::Cause;
+use super::replay::Replay;
 use crate::answer::Kind;
 use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
@@ -61,6 +62,8 @@ pub(super) struct Body {
     pub(super) limit: Option<u64>,
     /// When this attempt was given the last of it.
     pub(super) sent_at: Option<Instant>,
+    /// For another attempt.
+    pub(super) replay: Replay,
 }
 
 /// A node's answer that goes to the client.
@@ -116,7 +119,6 @@ impl Context {
     pub(super) fn client_waits_for_node(&self) {
         if let (Some(connection), Some(route)) = (&self.connection, self.route())
             && matches!(connection.waiting(), Waiting::Body | Waiting::Continue)
-            && self.body.received == 0
         {
             connection.await_continue(route.timeouts.first_byte);
         }

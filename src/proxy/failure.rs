@@ -10,6 +10,7 @@ use pingora_proxy::Session;
 
 use super::admit::body_length;
 use super::context::Context;
+use super::replay;
 use crate::clock;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
@@ -240,8 +241,8 @@ fn decide(failure: Failure, session: &Session, context: &mut Context, observer: 
     let Some(admitted) = &context.admitted else { return Decision::End };
     let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
     let mut request = admitted.request;
-    // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
-    request.is_replayable = !session.as_ref().retry_buffer_truncated();
+    // What is not there must never be sent: Pingora would wait for it for ever.
+    request.is_replayable = replay::is_possible(session, context);
     let decision = context.attempts.failed(&route.retry, request, failure, &route.pool);
     if let Some(member) = context.attempts.last() {
         let followed = decision != Decision::End;

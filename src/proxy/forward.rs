@@ -49,7 +49,7 @@ pub(super) fn request(
         };
         request.insert_header(header::HOST, host)?;
     }
-    if request.headers.contains_key(header::EXPECT) {
+    if request.headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
         context.client_waits_for_node();
     }
     match &context.asker {
@@ -70,11 +70,9 @@ pub(super) fn request_body(
     if is_end && body.as_ref().is_some_and(Bytes::is_empty) {
         *body = None;
     }
-    if let (Some(piece), Some(limit)) = (body.as_ref(), context.body.limit) {
-        context.body.received += piece.len() as u64;
-        if context.body.received > limit {
-            return Err(failure::body_too_large(context));
-        }
+    context.body.received += body.as_ref().map_or(0, |piece| piece.len() as u64);
+    if context.body.limit.is_some_and(|limit| context.body.received > limit) {
+        return Err(failure::body_too_large(context));
     }
     if is_end {
         context.body.sent_at = Some(clock::now());

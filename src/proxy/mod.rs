@@ -1,8 +1,8 @@
 //! The story of a request, as Pingora tells it.
 //!
 //! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
-//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`respond`]
-//! answers in our own name when there is not, and reports with [`access`] how it ended.
+//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
+//! [`replay`] has the body; [`respond`] answers in our own name when there is not, and reports with [`access`] how it ended.
 
 mod access;
 mod admit;
@@ -10,6 +10,7 @@ mod attempt;
 mod context;
 mod failure;
 mod forward;
+mod replay;
 mod respond;
 
 use std::sync::Arc;
@@ -108,6 +109,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(context).await;
+        replay::prepare(session, context);
         let has_body = !session.as_mut().is_body_empty();
         attempt::begin(context, has_body).ok_or_else(|| failure::no_node(context))
     }
@@ -132,7 +134,11 @@ impl ProxyHttp for Proxy {
             // No request's body any more, but whatever the two ends have to say to each other.
             return Ok(());
         }
-        forward::request_body(body, is_end, context)
+        let before = context.body.received;
+        forward::request_body(body, is_end, context)?;
+        let room = self.current.bodies();
+        replay::keep(session, body.as_ref(), before, is_end, context, room, &self.observer);
+        Ok(())
     }
 
     async fn upstream_response_filter(
@@ -142,6 +148,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         failure::judge(session, answer, context, &self.observer)?;
+        replay::answered(session, answer, context);
         forward::answer(session, answer, context);
         respond::tell_first_byte(answer, context, &self.observer);
         Ok(())
@@ -196,6 +203,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> FailToProxy {
         failure::conclude(error, context);
+        replay::end(session, context);
         // The client that cannot be told is gone.
         let _ = respond::respond(session, context).await;
         FailToProxy {
@@ -205,6 +213,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&pingora::Error>, context: &mut Context) {
+        replay::end(session, context);
         respond::report(session, context, &self.observer);
         if session.as_mut().is_body_done() {
             context.await_next_request();

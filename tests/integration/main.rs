@@ -21,6 +21,7 @@ mod health;
 mod limits;
 mod load;
 mod reload;
+mod replay;
 mod routing;
 mod saying_no;
 mod start;

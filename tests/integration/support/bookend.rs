@@ -1,8 +1,9 @@
 //! The program itself, on a port of its own.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -104,6 +105,16 @@ impl Bookend {
     /// A command of the program that finds this one by `--socket`.
     pub(crate) fn command(&self, name: &str) -> Output {
         program().arg(name).arg("--socket").arg(self.socket()).output().unwrap()
+    }
+
+    /// A number among its metrics, named with its labels; 0 while it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut metrics = String::new();
+        stream.read_to_string(&mut metrics).unwrap();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Everything that it has logged.
