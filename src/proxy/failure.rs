@@ -14,7 +14,7 @@ use super::replay;
 use crate::clock;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
-use crate::retry::{Decision, Failure, Outcome, Reach};
+use crate::retry::{Decision, Failure, Outcome, Reach, Repeatability};
 
 /// The longest that a node's `Retry-After` keeps work from it.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -237,12 +237,21 @@ fn end_with_nodes(context: &mut Context, cause: Cause) {
     }
 }
 
+/// Whether the client still holds its whole body back until a node says that it wants it.
+fn is_held_back(session: &Session, context: &Context) -> bool {
+    context.body.sent_at.is_none() && session.as_ref().body_bytes_read() == 0
+}
+
 fn decide(failure: Failure, session: &Session, context: &mut Context, observer: &Observer) -> Decision {
     let Some(admitted) = &context.admitted else { return Decision::End };
     let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
     let mut request = admitted.request;
     // What is not there must never be sent: Pingora would wait for it for ever.
     request.is_replayable = replay::is_possible(session, context);
+    if failure.reach == Reach::Silent && is_held_back(session, context) && route.retry.rules.part_sent {
+        // Of a head alone nobody has done anything, and the node will not get more.
+        request.repeatability = Repeatability::Safe;
+    }
     let decision = context.attempts.failed(&route.retry, request, failure, &route.pool);
     if let Some(member) = context.attempts.last() {
         let followed = decision != Decision::End;
