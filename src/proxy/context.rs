@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use super::attempt::Attempts;
+use super::early::Watch;
 use super::failure::Cause;
 use super::replay::Replay;
 use crate::answer::Kind;
@@ -64,6 +65,8 @@ pub(super) struct Body {
     pub(super) sent_at: Option<Instant>,
     /// For another attempt.
     pub(super) replay: Replay,
+    /// Over the connection that it goes out on.
+    pub(super) watch: Watch,
 }
 
 /// A node's answer that goes to the client.

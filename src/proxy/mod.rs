@@ -8,11 +8,13 @@ mod access;
 mod admit;
 mod attempt;
 mod context;
+mod early;
 mod failure;
 mod forward;
 mod replay;
 mod respond;
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,13 +22,14 @@ use bytes::Bytes;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
-use pingora::protocols::Stream;
+use pingora::protocols::{Digest, Stream};
 use pingora::server::configuration::ServerConf;
 use pingora::upstreams::peer::HttpPeer;
 use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
 use self::context::Context;
+use self::early::Watch;
 use crate::generation::Current;
 use crate::listen::Serve;
 use crate::observe::Observer;
@@ -114,6 +117,19 @@ impl ProxyHttp for Proxy {
         attempt::begin(context, has_body).ok_or_else(|| failure::no_node(context))
     }
 
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _was_pooled: bool,
+        _peer: &HttpPeer,
+        connection: RawFd,
+        _digest: Option<&Digest>,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        context.body.watch = Watch::over(connection);
+        Ok(())
+    }
+
     async fn upstream_request_filter(
         &self,
         session: &mut Session,
@@ -136,6 +152,7 @@ impl ProxyHttp for Proxy {
         }
         let before = context.body.received;
         forward::request_body(body, is_end, context)?;
+        context.body.watch.sent(context.body.received);
         let room = self.current.bodies();
         replay::keep(session, body.as_ref(), before, is_end, context, room, &self.observer);
         Ok(())
@@ -148,7 +165,10 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         failure::judge(session, answer, context, &self.observer)?;
-        replay::answered(session, answer, context);
+        context.body.watch.heard(answer.status);
+        if !answer.status.is_informational() {
+            replay::answered(session, context);
+        }
         forward::answer(session, answer, context);
         respond::tell_first_byte(answer, context, &self.observer);
         Ok(())
@@ -193,6 +213,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         was_pooled: bool,
     ) -> Box<pingora::Error> {
+        context.body.watch = Watch::default();
         failure::broken(session, error, context, was_pooled, &self.observer)
     }
 

@@ -14,6 +14,7 @@
 mod access_log;
 mod admin;
 mod balance;
+mod early;
 mod failover;
 mod framing;
 mod headers;

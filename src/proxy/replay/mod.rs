@@ -10,7 +10,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
 use self::session::Wrapped;
@@ -109,11 +108,8 @@ pub(super) fn prepare(session: &mut Session, context: &mut Context) {
     }
 }
 
-/// A node's answer goes to the client: if it is final, there will be no other attempt.
-pub(super) fn answered(session: &mut Session, answer: &ResponseHeader, context: &mut Context) {
-    if answer.status.is_informational() {
-        return;
-    }
+/// A node's final answer goes to the client: there will be no other attempt.
+pub(super) fn answered(session: &mut Session, context: &mut Context) {
     // A node may answer before it has read the body; the rest of it is still to come.
     if context.body.replay.wrapped.as_ref().is_none_or(Wrapped::is_all_sent) {
         end(session, context);
