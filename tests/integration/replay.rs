@@ -116,7 +116,8 @@ fn long_body_goes_to_another_node_whole() {
 #[test]
 fn upload_under_way_moves_to_another_node_whatever_its_method() {
     let body = body_of(1_000_000);
-    for (framing, method) in [(LENGTH, "PUT"), (CHUNKED, "PUT"), (LENGTH, "POST"), (CHUNKED, "PATCH")] {
+    let cases = [(LENGTH, "PUT"), (CHUNKED, "PUT"), (LENGTH, "POST"), (CRUMBS, "PATCH"), (LENGTH, "GET")];
+    for (framing, method) in cases {
         let nodes = nodes::<2>(1, resets_after_200_kb);
         let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
         let mut client = Client::connect(bookend.address());
@@ -301,6 +302,32 @@ fn limit_of_a_body_counts_what_is_sent_again_once() {
     let mut client = Client::connect(bookend.address());
     client.send(CHUNKED.request("PUT", &body));
     assert_eq!(client.read_answer("PUT").status, 413);
+}
+
+#[test]
+fn refusal_of_what_is_sent_again_is_the_clients_answer() {
+    let gate = Gate::default();
+    let closed = gate.clone();
+    let breaks = Origin::start(resets_after_200_kb);
+    let refuses = Origin::start(move |call| {
+        call.write("HTTP/1.1 413 X\r\nContent-Length: 9\r\n\r\ntoo large");
+        closed.pass();
+        Next::Close
+    });
+    let site = Site::default().with_node(breaks.address(), "").with_node(refuses.address(), "tier: 1");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send(LENGTH.head("PUT", 1_000_000));
+    client.send(body_of(600_000));
+    let answer = client.read_answer("PUT");
+    assert_eq!((answer.status, answer.text()), (413, "too large"));
+    assert_eq!((breaks.count(), refuses.count()), (1, 1));
+    // Pingora's way with an answer before the end of its request.
+    assert!(answer.closes(), "{answer:?}");
+    client.send(body_of(400_000));
+    assert!(client.is_closed_within(Duration::from_secs(5)));
+    gate.open();
+    until("nothing is held", || bookend.metric(HELD) == 0);
 }
 
 #[test]
