@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bookend::config::{NodeTimeouts, Retry, Route};
-use bookend::model::{HostPattern, StatusSet};
+use bookend::model::HostPattern;
 use bookend::routing::{Request, Router};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
@@ -23,12 +23,7 @@ fn route(host: HostPattern, path: &str) -> Route {
         methods: Vec::new(),
         headers: Vec::new(),
         pool: "web".parse().unwrap(),
-        retry: Retry {
-            attempts: 3,
-            part_sent: true,
-            unprocessed_statuses: StatusSet::default(),
-            finish_answers: true,
-        },
+        retry: Retry::default(),
         timeouts: NodeTimeouts {
             connect: second,
             first_byte: second,

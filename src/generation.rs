@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use crate::balance::{Pool, Registry};
 use crate::config::{self, Config};
 use crate::model::Name;
-use crate::retry::Policy;
+use crate::retry::{BodyRoom, Policy};
 use crate::routing::{Request, Router};
 
 /// A configuration ready for requests. A request keeps the generation it began with.
@@ -129,23 +129,31 @@ async fn pool(
         .map_err(|source| BuildError::Pool { pool: name.clone(), source })
 }
 
-/// The generation in force.
+/// The generation in force, and what all generations share.
 #[derive(Debug)]
-pub struct Current(ArcSwap<Generation>);
+pub struct Current {
+    generation: ArcSwap<Generation>,
+    bodies: Arc<BodyRoom>,
+}
 
 impl Current {
     /// Begins with `first` in force.
     pub fn new(first: Generation) -> Self {
-        Self(ArcSwap::from_pointee(first))
+        Self { generation: ArcSwap::from_pointee(first), bodies: Arc::default() }
     }
 
     /// The generation in force, for as long as the caller needs it.
     pub fn load(&self) -> Arc<Generation> {
-        self.0.load_full()
+        self.generation.load_full()
     }
 
     /// Puts `next` in force for every request that begins from now on.
     pub fn swap(&self, next: Arc<Generation>) {
-        self.0.store(next);
+        self.generation.store(next);
+    }
+
+    /// The memory that kept bodies hold, whatever generation their requests began with.
+    pub fn bodies(&self) -> &Arc<BodyRoom> {
+        &self.bodies
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn now(desk: &Desk) -> Now {
         connections: desk.limits.open(),
         generation: generation.number(),
         is_last_reload_good: refused.is_none_or(|refused| refused.is_superseded),
+        body_bytes: desk.current.bodies().taken(),
         nodes,
         waiting,
     }

@@ -24,6 +24,10 @@ pub(super) const THREADS: RangeInclusive<usize> = 1..=1024;
 pub(super) const HEAD: RangeInclusive<u64> = 1024..=1024 * 1024 - 1;
 /// Bytes of a request's body.
 pub(super) const BODY: RangeInclusive<u64> = 1..=1 << 40;
+/// Bytes of one request's body that are kept.
+pub(super) const BUFFER: RangeInclusive<u64> = 0..=1 << 30;
+/// Bytes of all kept bodies.
+pub(super) const BUFFERS: RangeInclusive<u64> = 0..=1 << 40;
 /// Attempts at one request.
 pub(super) const ATTEMPTS: RangeInclusive<u32> = 1..=100;
 /// Retries for each hundred requests.

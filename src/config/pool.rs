@@ -51,6 +51,8 @@ pub struct Retry {
     pub unprocessed_statuses: StatusSet,
     /// Whether an answer to a GET that breaks off is finished by another node.
     pub finish_answers: bool,
+    /// Bytes of a request's body that are kept so that it can be sent again; 0 is none.
+    pub body_buffer: u64,
 }
 
 /// How long a node may take; every one is longer than zero.
@@ -75,6 +77,7 @@ impl Default for Retry {
             part_sent: true,
             unprocessed_statuses: StatusSet::default(),
             finish_answers: true,
+            body_buffer: 1024 * 1024,
         }
     }
 }
@@ -166,6 +169,9 @@ pub(super) fn read_retry(value: Value<'_>, base: &Retry) -> Option<Retry> {
             .read("unprocessed_statuses", unprocessed_statuses)
             .unwrap_or_else(|| base.unprocessed_statuses.clone()),
         finish_answers: fields.read("finish_answers", |v| v.boolean()).unwrap_or(base.finish_answers),
+        body_buffer: fields
+            .read("body_buffer", |v| v.size_or_off(bounds::BUFFER))
+            .unwrap_or(base.body_buffer),
     })
 }
 

@@ -20,6 +20,8 @@ pub struct Server {
     pub shutdown_delay: Duration,
     /// Client connections in all; `None` is what the descriptors allow.
     pub max_connections: Option<NonZeroUsize>,
+    /// Bytes of memory for all bodies of requests that are kept so that they can be sent again; 0 is none.
+    pub body_buffers: u64,
 }
 
 impl Default for Server {
@@ -30,6 +32,7 @@ impl Default for Server {
             grace_period: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
             max_connections: None,
+            body_buffers: 64 * 1024 * 1024,
         }
     }
 }
@@ -48,5 +51,8 @@ pub(super) fn read(value: Value<'_>) -> Option<Server> {
         max_connections: fields
             .read("max_connections", |v| v.whole(bounds::CONNECTIONS))
             .and_then(NonZeroUsize::new),
+        body_buffers: fields
+            .read("body_buffers", |v| v.size_or_off(bounds::BUFFERS))
+            .unwrap_or(default.body_buffers),
     })
 }

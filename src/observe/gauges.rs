@@ -11,6 +11,8 @@ pub struct Now {
     pub generation: u64,
     /// Whether the last configuration that was read came into force.
     pub is_last_reload_good: bool,
+    /// Bytes that the bodies of requests hold that are kept for another attempt.
+    pub body_bytes: u64,
     /// Every node.
     pub nodes: Vec<NodeNow>,
     /// Every pool by its name, with the requests that wait because no node takes any.
@@ -39,6 +41,7 @@ pub(super) struct Gauges {
     connections: IntGauge,
     generation: IntGauge,
     last_reload: IntGauge,
+    body_bytes: IntGauge,
 }
 
 impl Gauges {
@@ -77,6 +80,11 @@ impl Gauges {
                 "bookend_last_reload_successful",
                 "Whether the last configuration that was read came into force.",
             )?,
+            body_bytes: gauge(
+                registry,
+                "bookend_kept_bodies_bytes",
+                "Memory of the request bodies that are kept for another attempt.",
+            )?,
         })
     }
 
@@ -89,6 +97,7 @@ impl Gauges {
         for (pool, waiting) in &now.waiting {
             self.pool_waiting.with_label_values(&[pool]).set(i64::try_from(*waiting).unwrap_or(i64::MAX));
         }
+        self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
         self.node_in_flight.reset();
         for NodeNow { pool, node, is_available, in_flight } in &now.nodes {

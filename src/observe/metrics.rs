@@ -11,6 +11,7 @@ use prometheus::{
 
 use super::gauges::{Gauges, NodeNow, Now};
 use super::{Attempt, Ended, Limit};
+use crate::retry::NotKept;
 
 /// Seconds; from a small page in the same rack to a report that takes a minute.
 const BUCKETS: [f64; 17] = [
@@ -35,6 +36,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     connections_refused: IntCounterVec,
     node_transitions: IntCounterVec,
+    bodies_not_kept: IntCounterVec,
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
     gauges: Gauges,
@@ -91,6 +93,12 @@ impl Metrics {
                 "Changes in the standing of a node.",
                 &["pool", "node", "to"],
             )?,
+            bodies_not_kept: counters(
+                &registry,
+                "bookend_bodies_not_kept_total",
+                "Bodies of requests that could not be kept for another attempt, by why.",
+                &["pool", "why"],
+            )?,
             access_log_dropped: counter(
                 &registry,
                 "bookend_access_log_dropped_total",
@@ -135,6 +143,10 @@ impl Metrics {
 
     pub(super) fn node_changed(&self, pool: &str, node: &str, to: &str) {
         self.node_transitions.with_label_values(&[pool, node, to]).inc();
+    }
+
+    pub(super) fn body_not_kept(&self, pool: &str, why: NotKept) {
+        self.bodies_not_kept.with_label_values(&[pool, why.as_str()]).inc();
     }
 
     pub(super) fn access_log_dropped(&self) -> &IntCounter {

@@ -19,7 +19,7 @@ pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::gauges::{NodeNow, Now};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
-use crate::retry::{Outcome, Reach};
+use crate::retry::{NotKept, Outcome, Reach};
 use crate::upstream::Transition;
 
 /// Milliseconds between two lines of a kind that traffic can cause.
@@ -130,6 +130,11 @@ impl Observer {
     /// An attempt at a node failed.
     pub fn attempt_failed(&self, attempt: &Attempt<'_>) {
         self.metrics.attempt_failed(attempt);
+    }
+
+    /// The body of a request is not kept: if its node fails, it cannot go to another one.
+    pub fn body_not_kept(&self, pool: &str, why: NotKept) {
+        self.metrics.body_not_kept(pool, why);
     }
 
     /// A node's answer began.

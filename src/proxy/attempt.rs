@@ -15,13 +15,14 @@ use smallvec::SmallVec;
 use self::parking::Parked;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::context::Context;
+use super::replay;
 use crate::balance::Pool;
 use crate::clock;
 use crate::config::NodeTimeouts;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
-use crate::upstream::{Asker, Member, Patience, Place, Slot};
+use crate::upstream::{Asker, Member, Patience, Place, Slot, Vigil};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -228,6 +229,22 @@ pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<B
         avoid_pooled_connections(&mut peer);
     }
     Some(Box::new(peer))
+}
+
+/// The request is with the node, whose time is running from now on.
+pub(super) fn await_head(session: &Session, context: &Context) {
+    let (Some(connection), Some(admitted)) = (&context.connection, &context.admitted) else { return };
+    let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
+    let now = clock::millis();
+    if route.pool.slow().contains(kind(route, session), now) {
+        // It takes its time everywhere, which says nothing of the node.
+        connection.await_node(route.timeouts.first_byte);
+        return;
+    }
+    let mut request = admitted.request;
+    request.is_replayable = replay::is_possible(session, context);
+    let patience = context.attempts.patience(request, &route.retry, &route.pool);
+    connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now));
 }
 
 /// Whether another node can serve the request if the first one fails it.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use pingora_proxy::Session;
 
-use super::attempt::{self, Attempts};
+use super::attempt::Attempts;
+use super::early::Watch;
 use super::failure::Cause;
 use super::finish::Finishing;
+use super::replay::Replay;
 use crate::answer::Kind;
 use crate::clock;
 use crate::continuation::Sent;
@@ -16,7 +17,6 @@ use crate::generation::{Generation, Route};
 use crate::headers::RequestId;
 use crate::listen::{Connection, Waiting};
 use crate::retry::{self, Repeatability};
-use crate::upstream::Vigil;
 
 /// One request. Each field is made whole by one phase.
 #[derive(Debug)]
@@ -66,6 +66,10 @@ pub(super) struct Body {
     pub(super) limit: Option<u64>,
     /// When this attempt was given the last of it.
     pub(super) sent_at: Option<Instant>,
+    /// For another attempt.
+    pub(super) replay: Replay,
+    /// Over the connection that it goes out on.
+    pub(super) watch: Watch,
 }
 
 /// A node's answer that goes to the client.
@@ -119,25 +123,10 @@ impl Context {
         self.cause.as_ref()?.status()
     }
 
-    /// The request is with the node, whose time is running from now on.
-    pub(super) fn await_head(&self, session: &Session) {
-        let (Some(connection), Some(admitted)) = (&self.connection, &self.admitted) else { return };
-        let (Some(route), Some(member)) = (self.route(), self.attempts.last()) else { return };
-        let now = clock::millis();
-        if route.pool.slow().contains(attempt::kind(route, session), now) {
-            // It takes its time everywhere, which says nothing of the node.
-            connection.await_node(route.timeouts.first_byte);
-            return;
-        }
-        let patience = self.attempts.patience(admitted.request, &route.retry, &route.pool);
-        connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now));
-    }
-
     /// The client holds its body back until the node has said that it wants it: until then the node's time is running.
     pub(super) fn client_waits_for_node(&self) {
         if let (Some(connection), Some(route)) = (&self.connection, self.route())
             && matches!(connection.waiting(), Waiting::Body | Waiting::Continue)
-            && self.body.received == 0
         {
             connection.await_continue(route.timeouts.first_byte);
         }

@@ -12,11 +12,12 @@ use super::admit::body_length;
 use super::attempt::Hearing;
 use super::context::Context;
 use super::finish::Finishing;
+use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
-use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach};
+use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
 
 /// The longest that a node's `Retry-After` keeps work from it.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -270,12 +271,21 @@ fn end_with_nodes(context: &mut Context, cause: Cause) {
     }
 }
 
+/// Whether the client still holds its whole body back until a node says that it wants it.
+fn is_held_back(session: &Session, context: &Context) -> bool {
+    context.body.sent_at.is_none() && session.as_ref().body_bytes_read() == 0
+}
+
 fn decide(failure: Failure, session: &Session, context: &mut Context, observer: &Observer) -> Decision {
     let Some(admitted) = &context.admitted else { return Decision::End };
     let Some(route) = context.generation.route(admitted.route) else { return Decision::End };
     let mut request = admitted.request;
-    // A truncated buffer must never be sent: Pingora would wait for the rest for ever.
-    request.is_replayable = !session.as_ref().retry_buffer_truncated();
+    // What is not there must never be sent: Pingora would wait for it for ever.
+    request.is_replayable = replay::is_possible(session, context);
+    if failure.reach == Reach::Silent && is_held_back(session, context) && route.retry.rules.part_sent {
+        // Of a head alone nobody has done anything, and the node will not get more.
+        request.repeatability = Repeatability::Safe;
+    }
     request.is_finishable = context.finishing().is_some();
     let hearing = Hearing::new(route, session, observer);
     let decision = context.attempts.failed(&route.retry, request, failure, &hearing);

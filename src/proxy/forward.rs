@@ -49,7 +49,7 @@ pub(super) fn request(
         };
         request.insert_header(header::HOST, host)?;
     }
-    if request.headers.contains_key(header::EXPECT) {
+    if request.headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
         context.client_waits_for_node();
     }
     match &context.asker {
@@ -62,7 +62,6 @@ pub(super) fn request(
 
 /// Counts a piece of the body on its way to the node; after the last one the node's time begins.
 pub(super) fn request_body(
-    session: &Session,
     body: &mut Option<Bytes>,
     is_end: bool,
     context: &mut Context,
@@ -71,15 +70,12 @@ pub(super) fn request_body(
     if is_end && body.as_ref().is_some_and(Bytes::is_empty) {
         *body = None;
     }
-    if let (Some(piece), Some(limit)) = (body.as_ref(), context.body.limit) {
-        context.body.received += piece.len() as u64;
-        if context.body.received > limit {
-            return Err(failure::body_too_large(context));
-        }
+    context.body.received += body.as_ref().map_or(0, |piece| piece.len() as u64);
+    if context.body.limit.is_some_and(|limit| context.body.received > limit) {
+        return Err(failure::body_too_large(context));
     }
     if is_end {
         context.body.sent_at = Some(clock::now());
-        context.await_head(session);
     }
     Ok(())
 }

@@ -1,19 +1,22 @@
 //! The story of a request, as Pingora tells it.
 //!
 //! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
-//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another; [`finish`] has
-//! another node go on where an answer broke off; [`respond`] answers in our own name when there is none, and reports with
-//! [`access`] how it ended.
+//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
+//! [`replay`] has the body; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
+//! when there is none, and reports with [`access`] how it ended.
 
 mod access;
 mod admit;
 mod attempt;
 mod context;
+mod early;
 mod failure;
 mod finish;
 mod forward;
+mod replay;
 mod respond;
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,13 +24,14 @@ use bytes::Bytes;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
-use pingora::protocols::Stream;
+use pingora::protocols::{Digest, Stream};
 use pingora::server::configuration::ServerConf;
 use pingora::upstreams::peer::HttpPeer;
 use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
 use self::context::Context;
+use self::early::Watch;
 pub use self::finish::Finishers;
 use crate::generation::Current;
 use crate::listen::Serve;
@@ -113,8 +117,22 @@ impl ProxyHttp for Proxy {
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(session, context).await?;
         finish::begin(context);
+        replay::prepare(session, context);
         let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
         attempt::begin(context, length).ok_or_else(|| failure::no_node(context))
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _was_pooled: bool,
+        _peer: &HttpPeer,
+        connection: RawFd,
+        _digest: Option<&Digest>,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        context.body.watch = Watch::over(connection);
+        Ok(())
     }
 
     async fn upstream_request_filter(
@@ -138,7 +156,15 @@ impl ProxyHttp for Proxy {
             // No request's body any more, but whatever the two ends have to say to each other.
             return Ok(());
         }
-        forward::request_body(session, body, is_end, context)
+        let before = context.body.received;
+        forward::request_body(body, is_end, context)?;
+        context.body.watch.sent(context.body.received);
+        let room = self.current.bodies();
+        replay::keep(session, body.as_ref(), before, is_end, context, room, &self.observer);
+        if is_end {
+            attempt::await_head(session, context);
+        }
+        Ok(())
     }
 
     async fn upstream_response_filter(
@@ -148,6 +174,10 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         failure::judge(session, answer, context, &self.observer)?;
+        context.body.watch.heard(answer.status);
+        if !answer.status.is_informational() {
+            replay::answered(session, context);
+        }
         if context.finishing().is_some() {
             finish::head(answer, context)?;
         } else {
@@ -199,6 +229,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         was_pooled: bool,
     ) -> Box<pingora::Error> {
+        context.body.watch = Watch::default();
         finish::plan(session, context, &self.finishers);
         failure::broken(session, error, context, was_pooled, &self.observer)
     }
@@ -210,6 +241,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> FailToProxy {
         failure::conclude(error, context);
+        replay::end(session, context);
         // The client that cannot be told is gone.
         let _ = respond::respond(session, context).await;
         FailToProxy {
@@ -219,6 +251,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&pingora::Error>, context: &mut Context) {
+        replay::end(session, context);
         respond::report(session, context, &self.observer);
         if session.as_mut().is_body_done() {
             context.await_next_request();

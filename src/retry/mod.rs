@@ -5,6 +5,7 @@
 //! (RFC 9110, 9.2.2).
 
 mod backoff;
+mod body;
 mod budget;
 mod decision;
 mod kinds;
@@ -14,6 +15,7 @@ mod repeat;
 mod request;
 
 pub use backoff::backoff;
+pub use body::{BodyRoom, KeepLimits, KeptBody, NotKept};
 pub use budget::Budget;
 pub use decision::{Decision, Options, Policy, Progress};
 pub use kinds::Kinds;

@@ -3,17 +3,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config;
-use crate::model::StatusSet;
 
 fn policy(attempts: u32) -> Policy {
-    Policy {
-        rules: config::Retry {
-            attempts,
-            part_sent: true,
-            unprocessed_statuses: StatusSet::default(),
-            finish_answers: true,
-        },
-    }
+    Policy { rules: config::Retry { attempts, ..config::Retry::default() } }
 }
 
 fn request(method: Method) -> Request {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Request, Router};
 use crate::config::{NodeTimeouts, Retry, Route};
-use crate::model::{HostPattern, StatusSet};
+use crate::model::HostPattern;
 
 fn route(hosts: &[&str], path: &str) -> Route {
     let second = Duration::from_secs(1);
@@ -16,12 +16,7 @@ fn route(hosts: &[&str], path: &str) -> Route {
         methods: Vec::new(),
         headers: Vec::new(),
         pool: "web".parse().unwrap(),
-        retry: Retry {
-            attempts: 1,
-            part_sent: true,
-            unprocessed_statuses: StatusSet::default(),
-            finish_answers: true,
-        },
+        retry: Retry { attempts: 1, ..Retry::default() },
         timeouts: NodeTimeouts {
             connect: second,
             first_byte: second,

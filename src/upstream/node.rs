@@ -1,33 +1,13 @@
-//! One server: who it is, how it stands, and its place in a pool.
+//! One server: how it stands.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{CheckCall, Evidence, Fault, Health, Pulse, Share, Silence, Standing, Stay, Thresholds, Why};
-use crate::model::{Tier, Weight};
-
-/// Where a node is, once its name has been looked up.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// An IP address and port.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
+use super::{
+    CheckCall, Evidence, Fault, Health, Place, Pulse, Share, Silence, Standing, Stay, Thresholds, Why,
+};
 
 /// Whether a node may get new work, best first; the order is the order of resort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -384,19 +364,6 @@ impl Drop for Slot {
         self.end_trial();
         self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// A node's place in a pool of one configuration.
-#[derive(Debug)]
-pub struct Member {
-    /// What people call it.
-    pub name: String,
-    /// Its share of its tier's traffic.
-    pub weight: Weight,
-    /// When it gets any.
-    pub tier: Tier,
-    /// Its live state.
-    pub node: Arc<Node>,
 }
 
 #[cfg(test)]

@@ -340,6 +340,50 @@ fn body_that_waits_for_100_goes_to_another_node() {
 }
 
 #[test]
+fn body_that_a_silent_node_does_not_ask_for_goes_to_another_node() {
+    for method in ["PUT", "POST"] {
+        let plan = Plan::new(&[
+            |call| {
+                call.wait_for_the_end();
+                Next::Close
+            },
+            |call| {
+                call.write("HTTP/1.1 100 Continue\r\n\r\n");
+                let body = call.body();
+                call.answer(200, body)
+            },
+        ]);
+        let nodes = [plan.node(), plan.node()];
+        let site = Site::of(&nodes.each_ref()).with_pool("timeouts: { first_byte: 300ms }");
+        let bookend = Bookend::start(&site);
+        let mut client = Client::connect(bookend.address());
+        client.send(format!(
+            "{method} / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        ));
+        assert_eq!(client.read_head().status, 100, "{method}");
+        client.send("hello");
+        assert_eq!(client.read_answer(method).text(), "hello", "{method}");
+        assert_eq!(plan.attempts(), 2, "{method}");
+    }
+}
+
+#[test]
+fn body_that_no_node_asks_for_ends_in_time() {
+    let silent: Step = |call| {
+        call.wait_for_the_end();
+        Next::Close
+    };
+    let plan = Plan::new(&[silent]);
+    let nodes = [plan.node(), plan.node(), plan.node()];
+    let site = Site::of(&nodes.each_ref()).with_pool("timeouts: { first_byte: 300ms }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send("PUT / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.read_answer("PUT").status, 504);
+    assert_eq!(plan.attempts(), 2);
+}
+
+#[test]
 fn client_that_leaves_frees_its_node_and_is_no_failure() {
     let gone = Gate::default();
     let seen = gone.clone();

@@ -73,12 +73,17 @@ fn succeeds(output: &Output) {
 fn exposed() -> BTreeMap<String, BTreeSet<String>> {
     let (node, dead) = (Origin::answering("a"), Origin::absent());
     let site = Site::of(&[&node, &dead]).with_pool("health_check: { interval: 20ms, fall: 3 }");
+    let site = site.with_pool("retry: { body_buffer: 1KiB }");
     let bookend = Bookend::start(&site.with_listener("limits: { connections_per_client: 1 }"));
     for _ in 0..4 {
         eventually("there is room", || (fetch(bookend.address(), "/").status == 200).then_some(()));
     }
+    eventually("a long body is not kept", || {
+        let mut client = Client::connect(bookend.address());
+        (client.request("PUT", "/", "", &[b'x'; 100_000]).status == 200).then_some(())
+    });
     let _seated = Client::connect(bookend.address());
-    assert_eq!(fetch(bookend.address(), "/").status, 429);
+    eventually("there is no room", || (fetch(bookend.address(), "/").status == 429).then_some(()));
     bookend.wait_for_log("node is down");
     let text = eventually("all is counted", || {
         let text = String::from_utf8(bookend.ask("/metrics")).unwrap();

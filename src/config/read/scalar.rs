@@ -151,6 +151,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Reads a size in bytes within `bounds`; `off` is none.
+    pub(in crate::config) fn size_or_off(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
+        self.or_off("a size like `1MiB`", |value| value.size(bounds)).map(Option::unwrap_or_default)
+    }
+
     /// Reads `off` as `Some(None)`, and `what` it is else by `read`.
     pub(in crate::config) fn or_off<T>(
         &self,

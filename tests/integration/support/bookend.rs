@@ -124,6 +124,16 @@ impl Bookend {
         answer.split_off(body)
     }
 
+    /// A number among its metrics, named with its labels; 0 while it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut metrics = String::new();
+        stream.read_to_string(&mut metrics).unwrap();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
     /// Everything that it has logged.
     pub(crate) fn logs(&self) -> String {
         let mut bytes = Vec::new();

@@ -289,6 +289,11 @@ impl Call<'_> {
         Next::Reset
     }
 
+    /// Ends the sending side of the connection.
+    pub(crate) fn finish(&mut self) {
+        self.reader.get_ref().0.finish();
+    }
+
     /// Waits until the peer ends the connection; whatever it still sends is thrown away.
     pub(crate) fn wait_for_the_end(&mut self) {
         self.body_is_read = true;
@@ -336,6 +341,13 @@ impl Stream {
         let _ = match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
+    fn finish(&self) {
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
         };
     }
 
