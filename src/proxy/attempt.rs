@@ -13,6 +13,7 @@ use pingora_proxy::Session;
 use smallvec::SmallVec;
 
 use self::parking::Parked;
+use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::context::Context;
 use super::replay;
@@ -40,7 +41,8 @@ pub(super) struct Attempts {
     progress: Progress,
     /// How often the request returned to nodes that it had tried.
     returns: u32,
-    /// A pooled connection broke under it; the next attempt goes out on a new one.
+    /// A connection broke under it; the next attempt goes out on a new one, so that it breaks for no lesser reason than
+    /// that its node does.
     met_a_dead_connection: bool,
     /// Every node refused it, and it waits or has waited for one to come back.
     parked: Option<Parked>,
@@ -55,8 +57,8 @@ struct Attempt {
     slot: Option<Slot>,
     /// When it began, in milliseconds of the clock.
     since: u64,
-    /// It failed, and whether that is the node's fault is not known yet.
-    is_open: bool,
+    /// What is to be said of its node once another one was asked.
+    open: Option<Charge>,
 }
 
 impl Attempts {
@@ -92,7 +94,7 @@ impl Attempts {
             last.reach = Some(failure.reach);
             last.slot = None;
         }
-        self.met_a_dead_connection |= failure.is_of_the_connection();
+        self.met_a_dead_connection |= matches!(failure.reach, Reach::PartSent | Reach::MaybeSent);
         let options = Options {
             untried: self.has_untried(hearing.pool),
             returnable: self.history.iter().any(|attempt| !self.has_refused(&attempt.member)),
@@ -166,13 +168,7 @@ impl Attempts {
         let member = first_choice.or_else(|| pool.select(asker, |member| !self.has_refused(member)))?;
         let now = clock::millis();
         let slot = Some(member.node.enter(now));
-        self.history.push(Attempt {
-            member: Arc::clone(&member),
-            reach: None,
-            slot,
-            since: now,
-            is_open: false,
-        });
+        self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot, since: now, open: None });
         Some(member)
     }
 }

@@ -22,6 +22,8 @@ pub struct Progress {
     pub counted: u32,
     /// Of these, the ones that broke or were silent, each on a node of its own.
     pub broken: u32,
+    /// Whether one broke on a connection that had served before, which may be all that was wrong.
+    pub doubtful: bool,
     /// The first status that a node answered and that was not passed on.
     pub answered: Option<StatusCode>,
 }
@@ -86,8 +88,7 @@ impl Policy {
     }
 
     fn is_spent(&self, reach: Reach, progress: &Progress) -> bool {
-        reach != Reach::NotSent
-            && (progress.counted >= self.rules.attempts || progress.broken >= NODES_TO_BREAK)
+        reach != Reach::NotSent && (progress.counted >= self.rules.attempts || progress.is_deadly())
     }
 
     /// The design's table: may a request that got this far be sent again?
@@ -124,13 +125,23 @@ impl Policy {
 }
 
 impl Progress {
+    /// Whether two nodes broke. A connection that broke as it was used again is no node yet, but is in hindsight, if the
+    /// next node breaks as well.
+    fn is_deadly(&self) -> bool {
+        self.broken > 0 && self.broken + u32::from(self.doubtful) >= NODES_TO_BREAK
+    }
+
     fn count(&mut self, failure: Failure) {
         match failure.reach {
             Reach::NotSent => {}
             Reach::Answered(_) | Reach::Truncated => self.counted += 1,
             Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense => {
                 self.counted += 1;
-                self.broken += u32::from(!failure.is_of_the_connection());
+                if failure.is_of_the_connection() {
+                    self.doubtful = true;
+                } else {
+                    self.broken += 1;
+                }
             }
         }
     }

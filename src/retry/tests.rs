@@ -217,6 +217,21 @@ fn pooled_connections_that_closed_are_no_query_of_death() {
 }
 
 #[test]
+fn a_pooled_connection_that_broke_is_a_node_if_the_next_one_breaks_too() {
+    let mut progress = Progress::default();
+    let closed = Failure { reach: Reach::MaybeSent, circumstance: Circumstance::PooledConnection };
+    let get = request(Method::GET);
+    assert_eq!(
+        policy(9).decide(get, closed, &mut progress, options(true, false), || true),
+        Decision::Another
+    );
+    assert_eq!(
+        policy(9).decide(get, Reach::MaybeSent, &mut progress, options(true, true), || true),
+        Decision::End
+    );
+}
+
+#[test]
 fn a_node_that_broke_is_tried_again_when_the_others_refuse() {
     let mut progress = Progress::default();
     let get = request(Method::GET);

@@ -70,28 +70,13 @@ const CRASH: &[Loss] = &[
 const STREAMS: &[Loss] = &[POST_502[0], Loss { kinds: &[Kind::Get], how: How::StreamOfItsNode }];
 
 /// The logic that bookend lacks for requests that wait because no node takes any: a row of another shape, in `parked`.
-pub(crate) const PARKED_AWAITS: Option<&str> = Some("parking");
+pub(crate) const PARKED_AWAITS: Option<&str> = None;
 
 pub(crate) const TABLE: &[Row] = &[
     // Gone, or as good as gone.
-    Row { name: "killed", fault: Kill, may_fail: POST_502, awaits: Some("replay"), ..ROW },
-    Row {
-        name: "two_of_three_killed",
-        fault: Kill,
-        nodes: 3,
-        befalls: 2,
-        may_fail: TWO_KILLED,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "stopped",
-        fault: Stop,
-        may_fail: POST_504,
-        answered: DespiteSilence,
-        awaits: Some("silence"),
-        ..ROW
-    },
+    Row { name: "killed", fault: Kill, may_fail: POST_502, ..ROW },
+    Row { name: "two_of_three_killed", fault: Kill, nodes: 3, befalls: 2, may_fail: TWO_KILLED, ..ROW },
+    Row { name: "stopped", fault: Stop, may_fail: POST_504, answered: DespiteSilence, ..ROW },
     Row { name: "black_hole", fault: Behave(BlackHole), answered: DespiteBlackHole, ..ROW },
     Row { name: "refuses", fault: Behave(Refuses), may_fail: AT_THE_DOOR, ..ROW },
     Row {
@@ -100,7 +85,6 @@ pub(crate) const TABLE: &[Row] = &[
         // Healed, it has forgotten them.
         may_fail: POST_502,
         answered: DespiteSilence,
-        awaits: Some("silence"),
         ..ROW
     },
     Row {
@@ -109,47 +93,15 @@ pub(crate) const TABLE: &[Row] = &[
         befalls: 2,
         may_fail: TWO_KILLED,
         answered: Once,
-        awaits: Some("parking"),
         ..ROW
     },
     Row { name: "flapping", fault: Flap, may_fail: AT_THE_DOOR, ..ROW },
     // Breaks.
-    Row {
-        name: "resets_after_request",
-        fault: Behave(ResetsAfterRequest),
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "resets_before_body",
-        fault: Behave(ResetsBeforeBody),
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "resets_one_in_ten",
-        fault: Behave(ResetsOneInTen),
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "both_reset_one_each",
-        fault: ResetOneEach,
-        befalls: 2,
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "closes_without_answer",
-        fault: Behave(Closes),
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
+    Row { name: "resets_after_request", fault: Behave(ResetsAfterRequest), may_fail: POST_502, ..ROW },
+    Row { name: "resets_before_body", fault: Behave(ResetsBeforeBody), may_fail: POST_502, ..ROW },
+    Row { name: "resets_one_in_ten", fault: Behave(ResetsOneInTen), may_fail: POST_502, ..ROW },
+    Row { name: "both_reset_one_each", fault: ResetOneEach, befalls: 2, may_fail: POST_502, ..ROW },
+    Row { name: "closes_without_answer", fault: Behave(Closes), may_fail: POST_502, ..ROW },
     // Often enough that some closes cross a request on its way.
     Row {
         name: "closes_idle_connections",
@@ -158,14 +110,13 @@ pub(crate) const TABLE: &[Row] = &[
         per_second: Some(200),
         ..ROW
     },
-    Row { name: "garbage", fault: Behave(Garbage), may_fail: POST_502, awaits: Some("replay"), ..ROW },
-    Row { name: "half_a_head", fault: Behave(HalfHead), may_fail: POST_502, awaits: Some("replay"), ..ROW },
+    Row { name: "garbage", fault: Behave(Garbage), may_fail: POST_502, ..ROW },
+    Row { name: "half_a_head", fault: Behave(HalfHead), may_fail: POST_502, ..ROW },
     Row {
         name: "half_a_body_with_length",
         fault: Behave(HalfBody),
         answers: Answers::WithLength,
         may_fail: ALL_BUT_GET_CUT,
-        awaits: Some("splice"),
         ..ROW
     },
     Row {
@@ -173,7 +124,6 @@ pub(crate) const TABLE: &[Row] = &[
         fault: Behave(HalfBody),
         answers: Answers::WithLengthAndEtag,
         may_fail: ALL_BUT_GET_CUT,
-        awaits: Some("splice"),
         ..ROW
     },
     Row {
@@ -181,51 +131,19 @@ pub(crate) const TABLE: &[Row] = &[
         fault: Behave(HalfBody),
         answers: Answers::Chunked,
         may_fail: ALL_BUT_GET_CUT,
-        awaits: Some("splice"),
         ..ROW
     },
     // Says that it is broken.
-    Row {
-        name: "answers_500",
-        fault: Behave(Answers(500)),
-        may_fail: POST_500,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "answers_502",
-        fault: Behave(Answers(502)),
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "answers_503",
-        fault: Behave(Answers(503)),
-        may_fail: POST_503,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "answers_504",
-        fault: Behave(Answers(504)),
-        may_fail: POST_504,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "answers_503_and_asks_for_pause",
-        fault: Behave(AsksForPause),
-        may_fail: POST_503,
-        awaits: Some("replay"),
-        ..ROW
-    },
+    Row { name: "answers_500", fault: Behave(Answers(500)), may_fail: POST_500, ..ROW },
+    Row { name: "answers_502", fault: Behave(Answers(502)), may_fail: POST_502, ..ROW },
+    Row { name: "answers_503", fault: Behave(Answers(503)), may_fail: POST_503, ..ROW },
+    Row { name: "answers_504", fault: Behave(Answers(504)), may_fail: POST_504, ..ROW },
+    Row { name: "answers_503_and_asks_for_pause", fault: Behave(AsksForPause), may_fail: POST_503, ..ROW },
     Row {
         name: "answers_500_while_its_check_passes",
         fault: Behave(Answers(500)),
         check: Check::Http,
         may_fail: POST_500,
-        awaits: Some("replay"),
         ..ROW
     },
     Row {
@@ -237,14 +155,12 @@ pub(crate) const TABLE: &[Row] = &[
         most_attempts: Some(1.3),
         largest: SMALL,
         per_second: Some(300),
-        awaits: Some("budget"),
         ..ROW
     },
     Row {
         name: "restarts_answering_503",
         fault: RestartUnready,
         may_fail: &[POST_502[0], POST_503[0]],
-        awaits: Some("replay"),
         ..ROW
     },
     Row { name: "refuses_uploads_early", fault: Behave(RefusesUploads), may_fail: UPLOADS_413, ..ROW },
@@ -273,7 +189,6 @@ pub(crate) const TABLE: &[Row] = &[
         may_fail: CRASH,
         executions: 2,
         answered: WhileItLasts,
-        awaits: Some("the request that is at fault"),
         ..ROW
     },
     // Slow, which is not broken.
@@ -301,18 +216,6 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     // What goes on meanwhile.
-    Row {
-        name: "streams_live_through_it",
-        fault: KillBesideStreams,
-        may_fail: STREAMS,
-        awaits: Some("replay"),
-        ..ROW
-    },
-    Row {
-        name: "killed_while_reloading",
-        fault: KillBesideReloads,
-        may_fail: POST_502,
-        awaits: Some("replay"),
-        ..ROW
-    },
+    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
+    Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
 ];

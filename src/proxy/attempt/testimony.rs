@@ -31,29 +31,38 @@ pub(in crate::proxy) struct Hearing<'a> {
     observer: &'a Observer,
 }
 
+/// What a failed attempt says of its node, if no other node fails the request alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// The node failed.
+    Node,
+    /// A connection that had served before broke, which is no failure.
+    Connection,
+}
+
 impl Attempts {
     /// The attempt under way failed, and this is what comes next.
     pub(in crate::proxy) fn testify(&mut self, failure: Failure, decision: Decision, hearing: &Hearing<'_>) {
         let Some((last, before)) = self.history.split_last_mut() else { return };
-        let node = &last.member.node;
         match failure.reach {
             _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
-            _ if failure.is_of_the_connection() => {}
             Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
             Reach::Truncated => hearing.accuse(last, Fault::Cut),
             Reach::Answered(status) if !is_failure(status) => {}
             Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense | Reach::Answered(_) => {
-                let open = before.iter_mut().find(|attempt| attempt.is_open && !attempt.is_at(&last.member));
+                last.member.node.check_call().call();
+                let is_open = |attempt: &&mut Attempt| attempt.open.is_some() && !attempt.is_at(&last.member);
+                let open = before.iter_mut().find(is_open);
+                let is_alike = |open: &Attempt| open.reach.is_some_and(|reach| reach.is_like(failure.reach));
                 match open {
-                    Some(open) if open.reach.is_some_and(|reach| reach.is_like(failure.reach)) => {
-                        open.is_open = false;
+                    Some(open) if is_alike(open) => {
+                        open.open = None;
                         hearing.pool.at_fault().remember(hearing.kind(), clock::millis());
                     }
-                    Some(_) => last.is_open = true,
                     None if hearing.is_at_fault() => {}
-                    None => last.is_open = true,
+                    Some(_) | None if failure.is_of_the_connection() => last.open = Some(Charge::Connection),
+                    Some(_) | None => last.open = Some(Charge::Node),
                 }
-                node.check_call().call();
             }
         }
         if decision == Decision::End {
@@ -81,9 +90,10 @@ impl Attempts {
 
     /// No other node will say more: whoever failed is accused.
     fn close(&mut self, fault: Fault, hearing: &Hearing<'_>) {
-        for attempt in self.history.iter_mut().filter(|attempt| attempt.is_open) {
-            attempt.is_open = false;
-            hearing.accuse(attempt, fault);
+        for attempt in &mut self.history {
+            if attempt.open.take() == Some(Charge::Node) {
+                hearing.accuse(attempt, fault);
+            }
         }
     }
 }
