@@ -31,6 +31,12 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: usize = 3;
 
+/// The group of connections that never idle for longer than [`LONGEST_YOUTH`]; 0 is that of all others.
+const YOUNG: u64 = 1;
+
+/// How long a connection may have been idle for a request that may not run twice.
+const LONGEST_YOUTH: Duration = Duration::from_secs(1);
+
 /// Bodies up to this length are kept for another attempt whatever happens.
 const SURELY_KEPT: u64 = 64 * 1024;
 
@@ -221,8 +227,13 @@ pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<B
         // No kernel watches a Unix socket whose other end stopped reading.
         peer.options.read_timeout = Some(route.timeouts.first_byte.max(route.timeouts.between_bytes));
     }
-    if context.attempts.met_a_dead_connection {
+    let is_unrepeatable = admitted.request.may_run_once_only();
+    if context.attempts.met_a_dead_connection
+        || is_unrepeatable && member.node.drops_connections(clock::millis())
+    {
         avoid_pooled_connections(&mut peer);
+    } else if is_unrepeatable {
+        trust_young_connections(&mut peer);
     }
     Some(Box::new(peer))
 }
@@ -280,6 +291,13 @@ fn set_timeouts(peer: &mut HttpPeer, timeouts: &NodeTimeouts) {
 /// Keeps the attempt off the connections that wait in the pool, and its own off the pool: nobody else will ask for this
 /// group.
 fn avoid_pooled_connections(peer: &mut HttpPeer) {
-    peer.group_key = fastrand::u64(1..);
+    peer.group_key = fastrand::u64(YOUNG + 1..);
     peer.options.idle_timeout = Some(Duration::ZERO);
+}
+
+/// Keeps the attempt to connections that have been idle for no more than a second, which those of this group are: whoever
+/// closes idle connections mostly lets them be for longer, and a request that met the closing could not be repeated.
+fn trust_young_connections(peer: &mut HttpPeer) {
+    peer.group_key = YOUNG;
+    peer.options.idle_timeout = peer.options.idle_timeout.map(|idle| idle.min(LONGEST_YOUTH));
 }

@@ -26,6 +26,11 @@ impl Request {
         Self { repeatability, is_conditional, is_replayable: true, is_finishable: false }
     }
 
+    /// Whether it is lost if its connection breaks once all of it is sent.
+    pub fn may_run_once_only(self) -> bool {
+        !self.survives_a_doubt(Reach::MaybeSent.into())
+    }
+
     /// Whether it may be sent again although it may have been carried out.
     ///
     /// An idempotent request on a node that is merely silent waits until the node is taken out: it may still be at it, and

@@ -42,6 +42,9 @@ pub enum Transition {
     Returned,
 }
 
+/// How long a node that closed a connection as that was used again is not trusted with one, in milliseconds.
+const DISTRUST: u64 = 60_000;
+
 /// How long an attempt waits for a node that says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -71,6 +74,8 @@ pub struct Node {
     is_tried: AtomicBool,
     /// An answer of it broke off, and none was complete since.
     was_cut: AtomicBool,
+    /// When it last closed a connection as that was used again; 0 is never.
+    dropped_at: AtomicU64,
     /// When it last answered well; 0 is never.
     answered_at: AtomicU64,
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
@@ -123,6 +128,7 @@ impl Node {
             is_out_for_silence: AtomicBool::new(false),
             is_tried: AtomicBool::new(false),
             was_cut: AtomicBool::new(false),
+            dropped_at: AtomicU64::new(0),
             answered_at: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
@@ -226,6 +232,17 @@ impl Node {
         if self.was_cut.load(Ordering::Relaxed) && self.was_cut.swap(false, Ordering::Relaxed) {
             self.traffic.lock().evidence.completed();
         }
+    }
+
+    /// A connection that had served before broke as it was used again.
+    pub fn dropped_a_connection(&self, now: u64) {
+        self.dropped_at.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether that happened in the last minute.
+    pub fn drops_connections(&self, now: u64) -> bool {
+        let at = self.dropped_at.load(Ordering::Relaxed);
+        at != 0 && now.saturating_sub(at) < DISTRUST
     }
 
     /// Gives the node no new work until `until`, in milliseconds of the clock, if another can take it.

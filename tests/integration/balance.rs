@@ -1,6 +1,9 @@
 //! Who gets how much.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::support::{Bookend, Client, Origin, Port, Site, TempDirectory, eventually, fetch};
 
@@ -181,4 +184,39 @@ fn revived_node_gets_its_share_again() {
         (count(&answers, "b") == 10).then_some(answers)
     });
     assert_eq!(count(&answers, "a"), 10);
+}
+
+#[test]
+fn requests_that_may_not_run_twice_use_young_connections_again() {
+    let node = Origin::answering("a");
+    let bookend = Bookend::start(&Site::of(&[&node]).with_pool("health_check: off"));
+    let mut client = Client::connect(bookend.address());
+    for _ in 0..100 {
+        assert_eq!(client.request("POST", "/", "", b"an order").status, 200);
+    }
+    let young = node.accepted();
+    assert!(young <= 3, "{young} connections for 100 requests in a row");
+    // The one thing that only time can show.
+    thread::sleep(Duration::from_millis(1_200));
+    assert_eq!(client.request("POST", "/", "", b"an order").status, 200);
+    assert_eq!(node.accepted(), young + 1, "one that has been idle for longer is not trusted");
+}
+
+#[test]
+fn node_that_closes_connections_as_they_are_used_gets_new_ones_for_what_may_not_run_twice() {
+    let uses = Arc::new(Mutex::new(HashMap::<thread::ThreadId, u32>::new()));
+    let node = Origin::start(move |call| {
+        // Each connection has a thread of its own.
+        let mut uses = uses.lock().unwrap();
+        let count = uses.entry(thread::current().id()).or_default();
+        *count += 1;
+        if *count > 1 { call.reset() } else { call.answer(200, "a") }
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_pool("health_check: off"));
+    let mut client = Client::connect(bookend.address());
+    assert_eq!(client.get("/").status, 200);
+    assert_eq!(client.get("/").status, 200, "on a new connection, after one broke");
+    for _ in 0..20 {
+        assert_eq!(client.request("POST", "/", "", b"an order").status, 200);
+    }
 }

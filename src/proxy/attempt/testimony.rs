@@ -44,6 +44,9 @@ impl Attempts {
     /// The attempt under way failed, and this is what comes next.
     pub(in crate::proxy) fn testify(&mut self, failure: Failure, decision: Decision, hearing: &Hearing<'_>) {
         let Some((last, before)) = self.history.split_last_mut() else { return };
+        if failure.is_of_the_connection() {
+            last.member.node.dropped_a_connection(clock::millis());
+        }
         match failure.reach {
             _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
             Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
