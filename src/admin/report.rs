@@ -122,7 +122,7 @@ impl Sources<'_> {
         let NodeTally { outcomes, attempts_failed, first_byte } =
             self.tally.nodes.get(&key).cloned().unwrap_or_default();
         let (state, why) = self.standing(members);
-        let since = members.iter().map(|member| member.node.checks().since).max();
+        let since = members.iter().map(|member| since(member)).max();
         let since = since.filter(|&since| since > 0);
         let own = self.recent.get(&key).copied().unwrap_or_default();
         Node {
@@ -175,6 +175,14 @@ impl Sources<'_> {
             return (NodeState::Returning, Some("its share grows".to_owned()));
         }
         (NodeState::Up, None)
+    }
+}
+
+/// Since when a member stands as it does, in milliseconds of the clock; 0 is from the beginning.
+fn since(member: &Member) -> u64 {
+    match member.node.stay() {
+        Stay::Out { since, .. } | Stay::Returning { since, .. } => since,
+        Stay::In => member.node.checks().since,
     }
 }
 
