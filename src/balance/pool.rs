@@ -25,6 +25,9 @@ pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
 /// How long requests that failed alike on two nodes are not retried, in milliseconds.
 const AT_FAULT_FOR: u64 = 10_000;
 
+/// How many of those that wait are let go when the nodes change.
+const FIRST_TO_GO: usize = 2;
+
 /// How long requests that were slow are expected to be, in milliseconds.
 const SLOW_FOR: u64 = 10 * 60 * 1_000;
 
@@ -163,6 +166,8 @@ impl Pool {
         self.members.store(Arc::new(members));
         self.registry.forget_unused();
         self.changed.send_replace(());
+        // Whoever waits for lack of an address may have one now.
+        self.parking.release(FIRST_TO_GO);
         Ok(())
     }
 

@@ -172,6 +172,11 @@ impl Connection {
         self.look_at.store(clock::millis().saturating_add(PATIENCE), Ordering::Relaxed);
     }
 
+    /// The request is complete, and its answer goes on that began before: the node has what it had for its next byte.
+    pub fn await_rest(&self) {
+        self.begin(Waiting::Node, Duration::from_millis(self.limit.load(Ordering::Relaxed)));
+    }
+
     /// The head is there, or the attempt is over: nobody needs to look after the node any more.
     pub fn end_vigil(&self) {
         if self.look_at.load(Ordering::Relaxed) != u64::MAX {

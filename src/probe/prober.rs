@@ -15,11 +15,22 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// Asks every node of `pool`, again and again, until nobody waits any more. One that accepts a connection gets one of the
 /// requests that wait; how that goes decides about the others.
 pub(super) async fn run(pool: Arc<Pool>) {
-    let mut knocking = JoinSet::new();
-    for member in pool.members().iter() {
-        knocking.spawn(knock(Arc::clone(&pool), Arc::clone(member)));
+    let mut changes = pool.watch();
+    loop {
+        let mut knocking = JoinSet::new();
+        for member in pool.members().iter() {
+            knocking.spawn(knock(Arc::clone(&pool), Arc::clone(member)));
+        }
+        let all_knocked = async { while knocking.join_next().await.is_some() {} };
+        tokio::select! {
+            () = all_knocked => return,
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
     }
-    while knocking.join_next().await.is_some() {}
 }
 
 async fn knock(pool: Arc<Pool>, member: Arc<Member>) {

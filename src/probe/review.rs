@@ -18,14 +18,15 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Reviews the nodes of `pools`, and of those that follow them, until dropped.
 pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Observer>) {
-    let mut probers: HashMap<Name, AbortOnDrop> = HashMap::new();
+    let mut probers: HashMap<Name, Prober> = HashMap::new();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        probers.retain(|_, prober| !prober.0.is_finished());
+        probers.retain(|_, prober| !prober.task.is_finished());
         for pool in pools.borrow().iter() {
-            if !pool.parking().is_empty() && !probers.contains_key(pool.name()) {
-                let prober = tokio::spawn(prober::run(Arc::clone(pool)));
-                probers.insert(pool.name().clone(), AbortOnDrop(prober));
+            let has_prober = probers.get(pool.name()).is_some_and(|prober| Arc::ptr_eq(&prober.pool, pool));
+            if !pool.parking().is_empty() && !has_prober {
+                let task = tokio::spawn(prober::run(Arc::clone(pool)));
+                probers.insert(pool.name().clone(), Prober { pool: Arc::clone(pool), task });
             }
             for silent in pool.members().iter().filter(|member| member.node.take_ping()) {
                 // Bounded by its own time-out, and of use to no one but the next review.
@@ -39,11 +40,14 @@ pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Ob
     }
 }
 
-/// A task that ends with its owner.
-struct AbortOnDrop(JoinHandle<()>);
+/// Who knocks at the nodes of a pool, until dropped.
+struct Prober {
+    pool: Arc<Pool>,
+    task: JoinHandle<()>,
+}
 
-impl Drop for AbortOnDrop {
+impl Drop for Prober {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }

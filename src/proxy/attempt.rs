@@ -16,6 +16,7 @@ use self::parking::Parked;
 use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::context::Context;
+use super::finish::Finishing;
 use super::replay;
 use crate::balance::Pool;
 use crate::clock;
@@ -223,7 +224,8 @@ pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<B
     context.body.received = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
-    if matches!(member.node.place(), Place::Unix(_)) && body_length != Some(0) {
+    let may_stall = body_length.is_none_or(|length| length > SURELY_KEPT);
+    if matches!(member.node.place(), Place::Unix(_)) && may_stall {
         // No kernel watches a Unix socket whose other end stopped reading.
         peer.options.read_timeout = Some(route.timeouts.first_byte.max(route.timeouts.between_bytes));
     }
@@ -238,20 +240,27 @@ pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<B
     Some(Box::new(peer))
 }
 
+/// Lets a request wait for which there is no node; `false` if it may not.
+pub(super) fn park(context: &mut Context) -> bool {
+    let route = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route));
+    route.is_some_and(|route| context.attempts.park(route.pool.settings().queue.as_ref(), &route.pool))
+}
+
 /// The request is with the node, whose time is running from now on.
 pub(super) fn await_head(session: &Session, context: &Context) {
     let (Some(connection), Some(admitted)) = (&context.connection, &context.admitted) else { return };
     let (Some(route), Some(member)) = (context.route(), context.attempts.last()) else { return };
-    let now = clock::millis();
-    if route.pool.slow().contains(kind(route, session), now) {
-        // It takes its time everywhere, which says nothing of the node.
-        connection.await_node(route.timeouts.first_byte);
+    if context.passed.is_some() && !context.finishing().is_some_and(Finishing::awaits_head) {
+        // The node answered before it had all of the request.
+        connection.await_rest();
         return;
     }
+    let now = clock::millis();
+    let is_slow = route.pool.slow().contains(kind(route, session), now);
     let mut request = admitted.request;
     request.is_replayable = replay::is_possible(session, context);
     let patience = context.attempts.patience(request, &route.retry, &route.pool);
-    connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now));
+    connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now, is_slow));
 }
 
 /// Whether another node can serve the request if the first one fails it.

@@ -9,7 +9,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 
 use super::admit::body_length;
-use super::attempt::Hearing;
+use super::attempt::{self, Hearing};
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -118,8 +118,13 @@ impl fmt::Display for Cause {
 
 /// The error for Pingora when there is no node to try.
 pub(super) fn no_node(context: &mut Context) -> Box<Error> {
-    end_with_nodes(context, Cause::NoNode);
-    Error::new_in(ErrorType::ConnectProxyFailure)
+    let mut error = Error::new_in(ErrorType::ConnectProxyFailure);
+    let is_parked = attempt::park(context);
+    error.set_retry(is_parked);
+    if !is_parked {
+        end_with_nodes(context, Cause::NoNode);
+    }
+    error
 }
 
 /// The error for Pingora when the body of a request is larger than it may be.
@@ -309,6 +314,7 @@ fn reach(session: &Session, error: &Error, context: &Context) -> Reach {
     match error.etype() {
         ErrorType::InvalidHTTPHeader => Reach::Nonsense,
         ErrorType::WriteError | ErrorType::WriteTimedout => Reach::PartSent,
+        ErrorType::ReadTimedout if is_all_sent(session, context) => Reach::Silent,
         _ if is_all_sent(session, context) => Reach::MaybeSent,
         _ => Reach::PartSent,
     }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Failure, Reach, Repeatability, Request};
+use super::{Circumstance, Failure, Reach, Repeatability, Request};
 use crate::config;
 
 /// Two nodes that break or fall silent on the same request end it: a query of death must not take a third.
@@ -78,7 +78,9 @@ impl Policy {
             Options { returnable: true, .. } => Decision::Again,
             Options { .. } => return Decision::End,
         };
-        if reach != Reach::NotSent && (options.is_at_fault || !afford()) {
+        // A node that took nothing, or is out, does no work for it: another one doing it is no more than there was to do.
+        let is_free = reach == Reach::NotSent || failure.circumstance == Circumstance::NodeIsOut;
+        if !is_free && (options.is_at_fault || !afford()) {
             return Decision::End;
         }
         if let Reach::Answered(status) = reach {
@@ -137,10 +139,13 @@ impl Progress {
             Reach::Answered(_) | Reach::Truncated => self.counted += 1,
             Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense => {
                 self.counted += 1;
-                if failure.is_of_the_connection() {
-                    self.doubtful = true;
-                } else {
-                    self.broken += 1;
+                match failure.circumstance {
+                    // Others say that it is the node.
+                    Circumstance::NodeIsOut => {}
+                    _ if failure.is_of_the_connection() => self.doubtful = true,
+                    Circumstance::Usual | Circumstance::PooledConnection | Circumstance::OwnLack => {
+                        self.broken += 1;
+                    }
                 }
             }
         }

@@ -159,6 +159,16 @@ fn a_change_leaves_a_silent_node_once_that_is_out() {
 }
 
 #[test]
+fn a_node_that_is_out_costs_no_budget_and_is_no_query_of_death() {
+    let out = Failure { reach: Reach::Silent, circumstance: Circumstance::NodeIsOut };
+    let mut progress = Progress::default();
+    let get = request(Method::GET);
+    let broke = policy(3).decide(get, Reach::MaybeSent, &mut progress, options(true, false), || true);
+    assert_eq!(broke, Decision::Another);
+    assert_eq!(policy(3).decide(get, out, &mut progress, options(true, false), || false), Decision::Another);
+}
+
+#[test]
 fn without_a_budget_only_what_was_never_sent_is_sent_again() {
     let decide = |reach| {
         policy(3).decide(request(Method::GET), reach, &mut Progress::default(), options(true, true), || false)

@@ -122,15 +122,16 @@ impl Jury {
         chance: &mut impl FnMut() -> f64,
     ) -> Option<Transition> {
         let node = &member.node;
-        if node.is_returning() {
-            return node.change(|traffic| traffic.standing.settle(now)).then_some(Transition::Returned);
+        if node.is_returning() && node.change(|traffic| traffic.standing.settle(now)) {
+            return Some(Transition::Returned);
         }
-        let became_suspect =
-            node.is_waited_for() && { node.silence().review(node.is_on_trial(), node.failed_check(), now) };
+        let became_suspect = node.is_waited_for() && {
+            node.silence().review(node.is_on_trial(now), node.failed_check(), now)
+        };
         if became_suspect {
             node.check_call().call();
         }
-        let is_over = node.silence().is_over(now) || (became_suspect && node.is_on_trial());
+        let is_over = node.silence().is_over(now) || (became_suspect && node.is_on_trial(now));
         if !is_over {
             return became_suspect.then_some(Transition::Suspect);
         }
@@ -204,8 +205,14 @@ fn available<'a>(
     })
 }
 
+/// Whether another node can serve: one that is available, or a backup that only waits to be needed, as one does whose checks
+/// pass again.
 fn has_another(members: &[Arc<Member>], node: &Arc<Node>, now: u64) -> bool {
-    available(members, node, now).next().is_some()
+    let is_spare = |member: &&Arc<Member>| {
+        let is_by_checks = matches!(member.node.stay(), Stay::Out { why: Why::Checks, .. });
+        is_by_checks && !Arc::ptr_eq(&member.node, node) && member.node.wants_trial(now).is_some()
+    };
+    available(members, node, now).next().is_some() || members.iter().any(|member| is_spare(&member))
 }
 
 /// The last available node fails as those did that were taken out: they are no worse than it is.

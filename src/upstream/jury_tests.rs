@@ -243,7 +243,7 @@ fn a_node_whose_checks_pass_again_is_on_trial() {
 }
 
 fn wait(site: &Site, number: usize, patience: Patience) -> Vigil {
-    let mut vigil = Vigil::new(&site.member(number).node, patience, site.now);
+    let mut vigil = Vigil::new(&site.member(number).node, patience, site.now, false);
     assert!(!vigil.look());
     vigil
 }
@@ -413,7 +413,7 @@ proptest! {
                 Event::Fail(number, fault) => drop(site.fail(within(number), fault)),
                 Event::Heard(number) => site.member(within(number)).node.heard(site.now),
                 Event::Wait(number, patience) => {
-                    let mut vigil = Vigil::new(&site.member(within(number)).node, patience, site.now);
+                    let mut vigil = Vigil::new(&site.member(within(number)).node, patience, site.now, false);
                     vigil.look();
                     vigils.push(vigil);
                 }

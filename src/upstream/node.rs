@@ -42,6 +42,9 @@ pub enum Transition {
     Returned,
 }
 
+/// How long one trial keeps others off, in milliseconds.
+const LONGEST_TRIAL: u64 = 3_000;
+
 /// How long a node that closed a connection as that was used again is not trusted with one, in milliseconds.
 const DISTRUST: u64 = 60_000;
 
@@ -70,8 +73,8 @@ pub struct Node {
     out_until: AtomicU64,
     is_returning: AtomicBool,
     is_out_for_silence: AtomicBool,
-    /// A request is at the node to try it.
-    is_tried: AtomicBool,
+    /// Since when a request is at the node to try it; 0 is none.
+    tried_at: AtomicU64,
     /// An answer of it broke off, and none was complete since.
     was_cut: AtomicBool,
     /// When it last closed a connection as that was used again; 0 is never.
@@ -126,7 +129,7 @@ impl Node {
             out_until: AtomicU64::new(0),
             is_returning: AtomicBool::new(false),
             is_out_for_silence: AtomicBool::new(false),
-            is_tried: AtomicBool::new(false),
+            tried_at: AtomicU64::new(0),
             was_cut: AtomicBool::new(false),
             dropped_at: AtomicU64::new(0),
             answered_at: AtomicU64::new(0),
@@ -159,7 +162,7 @@ impl Node {
     /// For how long the node has been waiting for a request that tries it, in milliseconds; `None` if it is not.
     pub fn wants_trial(&self, now: u64) -> Option<u64> {
         let until = self.out_until.load(Ordering::Relaxed);
-        let is_due = until != 0 && until <= now && !self.is_tried.load(Ordering::Relaxed);
+        let is_due = until != 0 && until <= now && !self.is_tried(now);
         (is_due && self.is_passing.load(Ordering::Relaxed)).then(|| now - until)
     }
 
@@ -194,7 +197,10 @@ impl Node {
     /// Takes a place for a request at `now`.
     pub fn enter(self: &Arc<Self>, now: u64) -> Slot {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let is_trial = self.wants_trial(now).is_some() && !self.is_tried.swap(true, Ordering::Relaxed);
+        let is_trial = self.wants_trial(now).is_some();
+        if is_trial {
+            self.tried_at.store(now.max(1), Ordering::Relaxed);
+        }
         Slot { node: Arc::clone(self), since: now, is_trial }
     }
 
@@ -301,8 +307,15 @@ impl Node {
     }
 
     /// Whether a request is at the node that tries it.
-    pub(super) fn is_on_trial(&self) -> bool {
-        self.out_until.load(Ordering::Relaxed) != 0 && self.is_tried.load(Ordering::Relaxed)
+    pub(super) fn is_on_trial(&self, now: u64) -> bool {
+        self.out_until.load(Ordering::Relaxed) != 0 && self.is_tried(now)
+    }
+
+    /// Whether a request tries it that has not had longer than it may: a client that sends slowly, or a slow answer, holds
+    /// up one trial and not the return.
+    fn is_tried(&self, now: u64) -> bool {
+        let at = self.tried_at.load(Ordering::Relaxed);
+        at != 0 && now.saturating_sub(at) <= LONGEST_TRIAL
     }
 
     /// Whether an attempt has waited for longer than it should.
@@ -371,7 +384,9 @@ impl Slot {
     /// The trial is over; others may try the node.
     pub(super) fn end_trial(&mut self) {
         if std::mem::take(&mut self.is_trial) {
-            self.node.is_tried.store(false, Ordering::Relaxed);
+            // Unless another one tries it by now.
+            let own = self.since.max(1);
+            let _ = self.node.tried_at.compare_exchange(own, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 }

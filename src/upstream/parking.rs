@@ -95,17 +95,25 @@ impl Ticket {
         }
     }
 
-    /// Joins the line again, in the old place: the turn was of no use.
-    pub fn rejoin(&self) {
+    /// Joins the line again, at its end: the turn was of no use, and may be of use to others.
+    pub fn rejoin(&mut self) {
         let mut line = self.parking.line.lock();
-        line.waiting.entry(self.number).or_default();
+        line.waiting.remove(&self.number);
+        self.number = line.next;
+        line.next += 1;
+        line.waiting.insert(self.number, None);
         self.parking.length.store(line.waiting.len(), Ordering::Relaxed);
+    }
+
+    /// Leaves the line before its turn.
+    pub fn leave(&self) {
+        self.parking.leave(self.number);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.parking.leave(self.number);
+        self.leave();
     }
 }
 
@@ -134,12 +142,14 @@ mod tests {
     #[test]
     fn first_come_first_served() {
         let parking = Arc::new(Parking::default());
-        let tickets: Vec<_> = (0..4).map(|_| parking.join(10).expect("room")).collect();
+        let mut tickets: Vec<_> = (0..4).map(|_| parking.join(10).expect("room")).collect();
         parking.release(2);
         assert_eq!(tickets.iter().map(is_released).collect::<Vec<_>>(), [true, true, false, false]);
         tickets[1].rejoin();
         parking.release(1);
-        assert_eq!(tickets.iter().map(is_released).collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(tickets.iter().map(is_released).collect::<Vec<_>>(), [true, false, true, false]);
+        tickets[3].leave();
+        assert_eq!(parking.len(), 1);
     }
 
     #[test]

@@ -57,8 +57,18 @@ pub struct Vigil {
     patience: Patience,
     /// When the wait began, in milliseconds of the clock.
     began: u64,
-    /// Whether it bears witness against the node, until it is dropped.
-    is_witness: bool,
+    /// What it has to say against the node.
+    testimony: Testimony,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Testimony {
+    /// Nothing: requests of its kind are slow everywhere.
+    None,
+    /// Something, once it is overdue.
+    Ready,
+    /// It bears witness, until it is dropped.
+    Borne,
 }
 
 impl Pulse {
@@ -195,16 +205,18 @@ impl Silence {
 }
 
 impl Vigil {
-    /// An attempt that waits for `node` since `began`.
-    pub fn new(node: &Arc<Node>, patience: Patience, began: u64) -> Self {
-        Self { node: Arc::clone(node), patience, began, is_witness: false }
+    /// An attempt that waits for `node` since `began`. One that `is_slow`, as all of its kind are, says nothing against the
+    /// node, but gives it up as others do.
+    pub fn new(node: &Arc<Node>, patience: Patience, began: u64, is_slow: bool) -> Self {
+        let testimony = if is_slow { Testimony::None } else { Testimony::Ready };
+        Self { node: Arc::clone(node), patience, began, testimony }
     }
 
     /// Looks after the node once the attempt has waited for [`PATIENCE`], and then from time to time. Says whether the
     /// attempt should give it up.
     pub fn look(&mut self) -> bool {
-        if !self.is_witness {
-            self.is_witness = true;
+        if self.testimony == Testimony::Ready {
+            self.testimony = Testimony::Borne;
             self.node.silence().bear_witness(self.began);
             self.node.check_call().call();
         }
@@ -214,7 +226,7 @@ impl Vigil {
 
 impl Drop for Vigil {
     fn drop(&mut self) {
-        if self.is_witness {
+        if self.testimony == Testimony::Borne {
             self.node.silence().withdraw(self.began);
         }
     }

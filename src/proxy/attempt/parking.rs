@@ -54,6 +54,7 @@ impl Attempts {
     fn unpark(&mut self) {
         let Some(parked) = &mut self.parked else { return };
         parked.is_waiting = false;
+        parked.ticket.leave();
         if parked.from > 0 {
             // The first refusals are told, the later ones only repeat them.
             let from = parked.from;

@@ -50,6 +50,8 @@ impl Attempts {
         match failure.reach {
             _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
             Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
+            // How an upgraded connection ends is its own business.
+            Reach::Truncated if hearing.session.was_upgraded() => {}
             Reach::Truncated => hearing.accuse(last, Fault::Cut),
             Reach::Answered(status) if !is_failure(status) => {}
             Reach::PartSent | Reach::MaybeSent | Reach::Silent | Reach::Nonsense | Reach::Answered(_) => {
