@@ -90,7 +90,9 @@ impl FromStr for NodeAddress {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
-        if let Some(path) = text.strip_prefix("unix:") {
+        if let Some((scheme, path)) = text.split_at_checked("unix:".len())
+            && scheme.eq_ignore_ascii_case("unix:")
+        {
             return unix_socket(path);
         }
         if let Some(blank) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
@@ -191,6 +193,10 @@ fn host_and_port(text: &str) -> Result<NodeAddress, AddressError> {
         return Ok(NodeAddress::Socket(SocketAddr::new(IpAddr::V4(ip), port)));
     }
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    // It would print as a socket.
+    if host == "unix" {
+        return Err(AddressError::RelativeSocket);
+    }
     if host.split('.').next_back().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
         return Err(AddressError::NotIpv4(host));
     }
@@ -235,6 +241,11 @@ mod tests {
     }
 
     #[test]
+    fn unix_is_no_host_however_it_is_written() {
+        assert_eq!(read("UNIX:/run/A.sock"), Ok(NodeAddress::Unix("/run/A.sock".into())));
+    }
+
+    #[test]
     fn wrong_address_says_what_is_wrong() {
         let cases = [
             ("", "empty"),
@@ -260,6 +271,8 @@ mod tests {
             ("a$b:80", "'$'"),
             (".:80", "not an IPv4"),
             ("unix:run/x", "does not begin with `/`"),
+            ("Unix:8", "does not begin with `/`"),
+            ("unix.:8", "does not begin with `/`"),
         ];
         for (text, part) in cases {
             let message = read(text).map_err(|error| error.to_string());
