@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults faults-peers build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -18,9 +18,15 @@ demo: ## a site under load: a server is killed and comes back, nobody sees it; D
 test: ## format, lints, every test, documentation
 	@scripts/setup test
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 	RUSTDOCFLAGS='$(DOC_LINTS)' $(CARGO) doc --locked --no-deps --document-private-items
+
+fuzz: ## whatever parses bytes from outside, 20 s each; FUZZ='config model' FUZZ_SECONDS=600 chooses
+	@scripts/setup fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@fuzz/run $(FUZZ)
 
 faults: ## every fault of a node under load, with latencies: about a quarter of an hour; FAULTS='killed' chooses
 	@scripts/setup build
@@ -51,3 +57,4 @@ deny: ## licences, advisories, sources and bans of every dependency
 
 clean: ## remove what was built
 	$(CARGO) clean
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts

@@ -54,10 +54,10 @@ pub(super) fn at(
     Problem { file: Arc::clone(file), line, column, path: String::new(), message, help }
 }
 
-/// The line and column, from 1, right after `before`.
-fn after(before: &str) -> (usize, usize) {
-    let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-    let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+/// The line and column, from 1, right after `before`, with the line ends that YAML knows: `\n`, `\r\n` and `\r`.
+pub(super) fn after(before: &str) -> (usize, usize) {
+    let line_start = before.rfind(['\n', '\r']).map_or(0, |index| index + 1);
+    let line = before.matches(['\n', '\r']).count() - before.matches("\r\n").count() + 1;
     let column = before.get(line_start..).map_or(0, |rest| rest.chars().count()) + 1;
     (line, column)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use saphyr_parser::ScanError;
 
 use super::problem::Problem;
-use super::source::at;
+use super::source::{after, at};
 
 /// What YAML's own readers say when aliases multiply, or hold themselves.
 const REPETITION: &str = "repetition limit exceeded";
@@ -47,6 +47,8 @@ pub(super) fn too_much(file: &Arc<str>, place: (usize, usize)) -> Problem {
 }
 
 fn problem(file: &Arc<str>, text: &str, said: &str, place: (usize, usize)) -> Problem {
+    // At the end of a text libyaml begins another line, whether or not the text does.
+    let place = place.min(after(text));
     if said.contains(RECURSION) {
         return too_deep(file, place);
     }

@@ -126,6 +126,16 @@ fn alias_stands_for_a_whole_value() {
 }
 
 #[test]
+fn problem_at_the_end_of_a_file_without_a_last_line_end_is_in_its_last_line() {
+    for (text, line) in
+        [("a: {b: 1,", 1), ("a:\n  - [b, {c: 1},", 2), ("a: [\rb, {c: 1},", 2), ("a: {b: 1,\n", 2)]
+    {
+        let problems = parse("test.yaml", text.as_bytes()).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.line <= line), "{text:?}: {problems}");
+    }
+}
+
+#[test]
 fn limits_can_be_off() {
     let limits = "limits: {connections_per_client: off, body: 10MiB, head: 1024}";
     let text = SMALLEST.replace("address: 0.0.0.0:8080", &format!("address: '[::1]:80'\n    {limits}"));

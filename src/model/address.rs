@@ -90,7 +90,9 @@ impl FromStr for NodeAddress {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
-        if let Some(path) = text.strip_prefix("unix:") {
+        if let Some((scheme, path)) = text.split_at_checked("unix:".len())
+            && scheme.eq_ignore_ascii_case("unix:")
+        {
             return unix_socket(path);
         }
         if let Some(blank) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
@@ -123,23 +125,36 @@ impl fmt::Display for NodeAddress {
 impl Advice for AddressError {
     fn advice(&self) -> Option<String> {
         Some(match self {
-            Self::Scheme { rest, .. } if rest.contains(':') => format!("write `{rest}`"),
             Self::Scheme { scheme, rest } => {
-                format!("write `{rest}:{}`", if scheme == "https" { 443 } else { 80 })
+                let port = if scheme == "https" { 443 } else { 80 };
+                let address = first_fitting([rest.clone(), format!("{rest}:{port}")]);
+                address.map_or_else(form, |address| format!("write `{address}`"))
             }
-            Self::NoPort(host) => format!("add it, as in `{host}:8080`"),
-            Self::NoHost(port) => format!("write `127.0.0.1:{port}` if it is on this machine"),
+            Self::NoPort(host) => first_fitting([format!("{host}:8080"), format!("{host}8080")])
+                .map_or_else(form, |address| format!("add it, as in `{address}`")),
+            Self::NoHost(port) => first_fitting([format!("127.0.0.1:{port}")])
+                .map_or_else(form, |address| format!("write `{address}` if it is on this machine")),
             Self::Unbracketed(text) => format!("write `\"[{text}]:8080\"`, in quotes"),
             Self::NotName { source, .. } => return dns::advice(*source),
             Self::RelativeSocket => "write it in full, as in `unix:/run/app.sock`".to_owned(),
             Self::Path => "leave the path out; routes decide by path".to_owned(),
-            Self::Empty | Self::Blank(_) | Self::PortNotNumber(_) | Self::NotIpv6(_) => {
-                "write it as in `10.0.0.11:8000`, `\"[::1]:8000\"`, `app.internal:8000` or `unix:/run/app.sock`"
-                    .to_owned()
-            }
+            Self::Empty | Self::Blank(_) | Self::PortNotNumber(_) | Self::NotIpv6(_) => form(),
             Self::PortOutOfRange(_) | Self::NotIpv4(_) | Self::LongSocket => return None,
         })
     }
+}
+
+/// What addresses look like.
+fn form() -> String {
+    "write it as in `10.0.0.11:8000`, `\"[::1]:8000\"`, `app.internal:8000` or `unix:/run/app.sock`"
+        .to_owned()
+}
+
+/// The first of `texts` that is an address, as it has to stand in a file.
+fn first_fitting<const COUNT: usize>(texts: [String; COUNT]) -> Option<String> {
+    let text = texts.into_iter().find(|text| text.parse::<NodeAddress>().is_ok())?;
+    // YAML takes a bracket for the beginning of a list.
+    Some(if text.starts_with('[') { format!("\"{text}\"") } else { text })
 }
 
 fn unix_socket(path: &str) -> Result<NodeAddress, AddressError> {
@@ -178,6 +193,10 @@ fn host_and_port(text: &str) -> Result<NodeAddress, AddressError> {
         return Ok(NodeAddress::Socket(SocketAddr::new(IpAddr::V4(ip), port)));
     }
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    // It would print as a socket.
+    if host == "unix" {
+        return Err(AddressError::RelativeSocket);
+    }
     if host.split('.').next_back().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
         return Err(AddressError::NotIpv4(host));
     }
@@ -222,6 +241,11 @@ mod tests {
     }
 
     #[test]
+    fn unix_is_no_host_however_it_is_written() {
+        assert_eq!(read("UNIX:/run/A.sock"), Ok(NodeAddress::Unix("/run/A.sock".into())));
+    }
+
+    #[test]
     fn wrong_address_says_what_is_wrong() {
         let cases = [
             ("", "empty"),
@@ -247,6 +271,8 @@ mod tests {
             ("a$b:80", "'$'"),
             (".:80", "not an IPv4"),
             ("unix:run/x", "does not begin with `/`"),
+            ("Unix:8", "does not begin with `/`"),
+            ("unix.:8", "does not begin with `/`"),
         ];
         for (text, part) in cases {
             let message = read(text).map_err(|error| error.to_string());
@@ -262,5 +288,15 @@ mod tests {
         assert_eq!(advice("http://a.example/x"), Err(Some("write `a.example:80`".to_owned())));
         assert_eq!(advice("https://a.example"), Err(Some("write `a.example:443`".to_owned())));
         assert_eq!(advice("http://10.0.0.1:81/"), Err(Some("write `10.0.0.1:81`".to_owned())));
+        assert_eq!(advice("https://[::1]/"), Err(Some("write `\"[::1]:443\"`".to_owned())));
+        assert_eq!(advice("[::1]"), Err(Some("add it, as in `\"[::1]:8080\"`".to_owned())));
+        assert_eq!(advice("10.0.0.1:"), Err(Some("add it, as in `10.0.0.1:8080`".to_owned())));
+        for text in ["http://", "http://user@a.example/", "http://a.example:b/", ":http", ":0"] {
+            let advice = advice(text).err().flatten();
+            assert!(
+                advice.as_ref().is_some_and(|advice| advice.contains("as in `10.0.0.11:8000`")),
+                "{advice:?}"
+            );
+        }
     }
 }

@@ -30,6 +30,9 @@ pub enum HostPatternError {
     /// A path after the host.
     #[error("the host holds a path")]
     Path,
+    /// An IPv6 address without `[]`.
+    #[error("the IPv6 address `{0}` is not in brackets")]
+    Unbracketed(String),
     /// A port after the host.
     #[error("the host holds a port")]
     Port {
@@ -71,6 +74,9 @@ impl FromStr for HostPattern {
         if text.starts_with('[') {
             return ipv6(text);
         }
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(HostPatternError::Unbracketed(text.to_owned()));
+        }
         if let Some((host, _)) = text.split_once(':') {
             return Err(HostPatternError::Port { host: host.to_owned() });
         }
@@ -98,8 +104,13 @@ impl Advice for HostPatternError {
             Self::Empty => Some("leave the key out for every host".to_owned()),
             Self::Scheme(_) => Some("write the host alone, as in `www.example.com`".to_owned()),
             Self::Path => Some("write the host alone, and the path under `path`".to_owned()),
+            Self::Unbracketed(text) => Some(format!("write `\"[{text}]\"`, in quotes")),
             Self::Port { host } => {
-                Some(format!("write `{host}`: routes take a host whatever port it was asked on"))
+                let host = match host.trim_matches('"').parse::<HostPattern>() {
+                    Ok(_) => format!("`{host}`"),
+                    Err(_) => "the host alone".to_owned(),
+                };
+                Some(format!("write {host}: routes take a host whatever port it was asked on"))
             }
             Self::Star => Some("write one route or one line for each host".to_owned()),
             Self::NotIpv6(_) => None,
@@ -154,6 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn advice_can_be_followed() {
+        let advice = |text| read(text).map_err(|error| error.advice());
+        assert_eq!(advice("::1"), Err(Some("write `\"[::1]\"`, in quotes".to_owned())));
+        let port = "write `a.example`: routes take a host whatever port it was asked on";
+        assert_eq!(advice("a.example:80"), Err(Some(port.to_owned())));
+        let port = "write `\"[::1]\"`: routes take a host whatever port it was asked on";
+        assert_eq!(advice("[::1]:80"), Err(Some(port.to_owned())));
+        for text in [":80", "a b:80", "[x]:80"] {
+            let alone = "write the host alone: routes take a host whatever port it was asked on";
+            assert_eq!(advice(text), Err(Some(alone.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
     fn wrong_pattern_says_what_is_wrong() {
         let cases = [
             ("", "empty"),
@@ -172,6 +197,7 @@ mod tests {
             ("münchen.example", "ASCII"),
             ("[::1", "IPv6"),
             ("[x]", "IPv6"),
+            ("::1", "not in brackets"),
         ];
         for (text, part) in cases {
             let message = read(text).map_err(|error| error.to_string());

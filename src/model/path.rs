@@ -61,7 +61,7 @@ impl FromStr for PathPrefix {
         if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic()) {
             return Err(PathPrefixError::BadCharacter(odd));
         }
-        if text.ends_with('*') {
+        if text.trim_end_matches('/').ends_with('*') {
             return Err(PathPrefixError::Star);
         }
         if text.len() > LONGEST {
@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(read("/\u{7}"), Err(PathPrefixError::BadCharacter('\u{7}')));
         assert_eq!(read("/ü"), Err(PathPrefixError::BadCharacter('ü')));
         assert_eq!(read("/api/*"), Err(PathPrefixError::Star));
+        assert_eq!(read("/api/*/"), Err(PathPrefixError::Star));
         assert_eq!(read(&"/x".repeat(2049)), Err(PathPrefixError::Long));
     }
 }

@@ -1,5 +1,7 @@
 //! Hosts as clients write them, and the domains they are below.
 
+use std::net::Ipv6Addr;
+
 use smallvec::SmallVec;
 
 /// The longest host that can match a pattern other than any, in bytes: what DNS allows (RFC 1035 2.3.4).
@@ -44,7 +46,8 @@ pub(super) fn without_brackets(host: &str) -> &str {
 fn without_port(received: &str) -> Option<&str> {
     let (host, port) = match received.strip_prefix('[') {
         Some(literal) => {
-            let (host, rest) = literal.split_once(']').filter(|(host, _)| host.contains(':'))?;
+            let (host, rest) = literal.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
             (host, if rest.is_empty() { rest } else { rest.strip_prefix(':')? })
         }
         None => received.split_once(':').unwrap_or((received, "")),

@@ -89,6 +89,8 @@ fn host_is_compared_without_case_port_and_trailing_dot() {
         ("[2001:db8::1", None),
         ("[2001:db8::1]443", None),
         ("[example.com]", None),
+        ("[2001:db8::1.]", None),
+        ("[2001:db8::1].", None),
         ("example.com..", None),
         ("example.com:80:80", None),
         ("example.com:http", None),
@@ -100,6 +102,14 @@ fn host_is_compared_without_case_port_and_trailing_dot() {
     ];
     for (host, expected) in cases {
         assert_eq!(get(&router, Some(host), "/"), expected, "{host:?}");
+    }
+}
+
+#[test]
+fn what_stands_in_brackets_and_is_no_address_is_no_host() {
+    let router = Router::new(&[route(&["*.example.com"], "/")]);
+    for host in ["[x:y.example.com]", "[::1.example.com]:80", "[a.example.com:]"] {
+        assert_eq!(get(&router, Some(host), "/"), None, "{host:?}");
     }
 }
 

@@ -1,8 +1,6 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::model::{Tier, Weight};
-use crate::upstream::{Asker, Health, Lineup, Offers, Patience, Place, Pulse, Stay, Thresholds, Vigil};
+use crate::upstream::{Asker, Lineup, Offers, Patience, Place, Pulse, Thresholds, Vigil};
 
 const NO_CHANCE: f64 = 0.5;
 const ONCE: Thresholds = Thresholds { fall: 1, rise: 1 };
@@ -358,104 +356,4 @@ fn with_ejection_off_nobody_is_taken_out() {
         assert!(site.fail(0, Fault::Confirmed).is_empty());
     }
     assert_eq!(site.stands(0), Availability::Available);
-}
-
-/// What can happen to a pool.
-#[derive(Clone, Debug)]
-enum Event {
-    Answer(usize),
-    Fail(usize, Fault),
-    Check(usize, bool),
-    Heard(usize),
-    Wait(usize, Patience),
-    Leave,
-    Rest(usize),
-    Pass(u64),
-}
-
-fn events() -> impl Strategy<Value = Event> {
-    let fault = prop_oneof![
-        Just(Fault::Unreachable),
-        Just(Fault::Confirmed),
-        Just(Fault::Unconfirmed),
-        Just(Fault::Cut),
-    ];
-    let patience =
-        prop_oneof![Just(Patience::UntilSuspect), Just(Patience::UntilEjected), Just(Patience::Endless)];
-    prop_oneof![
-        4 => (0usize..4).prop_map(Event::Answer),
-        6 => (0usize..4, fault).prop_map(|(number, fault)| Event::Fail(number, fault)),
-        2 => (0usize..4, any::<bool>()).prop_map(|(number, passed)| Event::Check(number, passed)),
-        1 => (0usize..4).prop_map(Event::Heard),
-        2 => (0usize..4, patience).prop_map(|(number, patience)| Event::Wait(number, patience)),
-        1 => Just(Event::Leave),
-        1 => (0usize..4).prop_map(Event::Rest),
-        4 => (0u64..3_000).prop_map(Event::Pass),
-    ]
-}
-
-proptest! {
-    /// Whatever happens: traffic never takes out the last available node, slots taken are slots freed, everybody is
-    /// offered a node, and a node that answers comes back.
-    #[test]
-    fn a_pool_stays_sound(count in 1u16..5, events in prop::collection::vec(events(), 1..200)) {
-        let mut site = Site::new(count);
-        let mut vigils = Vec::new();
-        let within = |number: usize| number % usize::from(count);
-        for event in events {
-            let available = |site: &Site| {
-                (0..usize::from(count)).filter(|&n| site.stands(n) == Availability::Available).count()
-            };
-            let before = available(&site);
-            let mut is_by_traffic = true;
-            match event {
-                Event::Answer(number) => drop(site.answer(within(number))),
-                Event::Fail(number, fault) => drop(site.fail(within(number), fault)),
-                Event::Heard(number) => site.member(within(number)).node.heard(site.now),
-                Event::Wait(number, patience) => {
-                    let mut vigil = Vigil::new(&site.member(within(number)).node, patience, site.now, false);
-                    vigil.look();
-                    vigils.push(vigil);
-                }
-                Event::Leave => vigils.clear(),
-                Event::Pass(millis) => drop(site.pass(millis)),
-                Event::Rest(number) => {
-                    is_by_traffic = false;
-                    site.member(within(number)).node.rest(site.now + 500);
-                }
-                Event::Check(number, passed) => {
-                    is_by_traffic = false;
-                    let failure = (!passed).then_some("refused");
-                    let at = (site.now, site.now);
-                    let _ = site.member(within(number)).node.checked(failure, ONCE, at);
-                }
-            }
-            // A suspect is not out: it is the first that is used when the others are gone.
-            let suspects = (0..usize::from(count)).filter(|&n| site.stands(n) == Availability::Suspect).count();
-            prop_assert!(!is_by_traffic || before == 0 || available(&site) + suspects > 0);
-            for member in site.lineup.members() {
-                prop_assert_eq!(member.node.in_flight(), 0);
-            }
-            let mut offers = Offers::default();
-            let offered = std::iter::from_fn(|| site.lineup.offer(&mut offers, Asker::Repeatable, site.now));
-            prop_assert_eq!(offered.count(), usize::from(count));
-        }
-        drop(vigils);
-        // All is well again: everybody has its share within seconds.
-        for _ in 0..100 {
-            for number in 0..usize::from(count) {
-                let at = (site.now, site.now);
-                let _ = site.member(number).node.checked(None, ONCE, at);
-            }
-            let number = site.take(Asker::Repeatable);
-            let _ = site.answer(number);
-            site.member(number).node.completed();
-            site.pass(100);
-        }
-        for number in 0..usize::from(count) {
-            prop_assert_eq!(site.member(number).node.stay(), Stay::In);
-            prop_assert_eq!(site.stands(number), Availability::Available);
-            prop_assert!(site.member(number).node.checks().health == Health::default());
-        }
-    }
 }

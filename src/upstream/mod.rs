@@ -15,6 +15,8 @@ mod node;
 mod parking;
 mod rotation;
 mod silence;
+#[cfg(test)]
+mod soundness_tests;
 mod standing;
 
 pub use check_call::CheckCall;

@@ -50,7 +50,7 @@ pub struct Asked<'a> {
 
 impl Record<'_> {
     /// The line, with its end.
-    pub(super) fn line(&self, format: LogFormat) -> Vec<u8> {
+    pub fn line(&self, format: LogFormat) -> Vec<u8> {
         let mut line = Vec::with_capacity(USUAL);
         match format {
             LogFormat::Json => self.json(&mut line),
