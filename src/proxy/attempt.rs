@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use self::parking::Parked;
 use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
+use super::admit::body_length;
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -261,6 +262,22 @@ pub(super) fn await_head(session: &Session, context: &Context) {
     request.is_replayable = replay::is_possible(session, context);
     let patience = context.attempts.patience(request, &route.retry, &route.pool);
     connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now, is_slow));
+}
+
+/// A long upload is under way: it is looked at, so that it does not wait for a node that takes no more of it.
+pub(super) fn watch_upload(session: &Session, context: &mut Context) {
+    let (Some(admitted), Some(member)) = (&context.admitted, context.attempts.last()) else { return };
+    let Some(route) = context.route() else { return };
+    let rules = &route.retry.rules;
+    let is_kept = body_length(session).is_none_or(|length| length <= rules.body_buffer);
+    let may_repeat = rules.part_sent || admitted.request.repeatability != Repeatability::Unsafe;
+    // Half a request can be sent again at once: the node has not all of it.
+    let is_movable = is_kept && may_repeat && context.attempts.has_untried(&route.pool);
+    let before = if is_movable { Patience::UntilSuspect } else { Patience::Endless };
+    let request = Request { is_replayable: is_kept, ..admitted.request };
+    let after = context.attempts.patience(request, &route.retry, &route.pool);
+    let node = Arc::clone(&member.node);
+    context.body.watch.begin(node, [before, after]);
 }
 
 /// Whether another node can serve the request if the first one fails it.

@@ -1,9 +1,10 @@
-//! Nodes that refuse an upload and read no more of it.
+//! Nodes that read no more of an upload: because they refuse it, or because they are silent.
 //!
 //! Pingora does not read a node's answer while it writes a piece of the body. A node that refuses (413, 401, 403) and
 //! leaves the rest unread would be heard only when the write has timed out. So a long upload is watched: once a refusal
 //! has waited for a while and nothing more could be written, our side of the connection is closed, the write fails, and
-//! Pingora reads the answer.
+//! Pingora reads the answer. If the upload is stuck for as long as others wait for their answers, and the node is found to
+//! be silent, the connection is closed for good, and the upload goes to another node.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -14,6 +15,9 @@ use std::time::Duration;
 use http::StatusCode;
 use pingora::protocols::l4::ext::get_tcp_info;
 use tokio::task::JoinHandle;
+
+use crate::clock;
+use crate::upstream::{Node, PATIENCE, Patience, Vigil};
 
 /// So much of a body is taken for written: it finds room in the buffers of any connection.
 const SHORT: u64 = 64 * 1024;
@@ -30,6 +34,9 @@ pub(super) struct Watch {
     /// The connection that the attempt goes out on, until it is looked at.
     connection: Option<RawFd>,
     looking: Option<Looking>,
+    is_all_sent: Arc<AtomicBool>,
+    /// The node was given up while it took nothing.
+    is_given_up: Arc<AtomicBool>,
 }
 
 /// Somebody looks at the connection; ends on drop.
@@ -49,20 +56,43 @@ impl Drop for Looking {
 impl Watch {
     /// The watch over an attempt that goes out on this connection.
     pub(super) fn over(connection: RawFd) -> Self {
-        Self { connection: Some(connection), looking: None }
+        Self { connection: Some(connection), ..Self::default() }
     }
 
-    /// So many bytes of the body are on their way; called while the attempt goes on.
-    pub(super) fn sent(&mut self, bytes: u64) {
-        if bytes <= SHORT {
-            return;
-        }
+    /// Whether the connection should be looked at, now that so many bytes of the body are on their way; called while the
+    /// attempt goes on.
+    pub(super) fn is_due(&self, bytes: u64) -> bool {
+        bytes > SHORT && self.connection.is_some()
+    }
+
+    /// Begins to look at the connection; `patience` is how long the upload waits for `node`, before and after the last of it
+    /// is on its way.
+    pub(super) fn begin(&mut self, node: Arc<Node>, patience: [Patience; 2]) {
         // Without a descriptor to spare it goes unwatched.
         if let Some(connection) = self.connection.take().and_then(duplicate) {
             let is_heard = Arc::<AtomicBool>::default();
-            let task = tokio::spawn(look(connection, Arc::clone(&is_heard)));
-            self.looking = Some(Looking { task, is_heard });
+            let upload = Upload {
+                connection,
+                node,
+                patience,
+                is_heard: Arc::clone(&is_heard),
+                is_all_sent: Arc::clone(&self.is_all_sent),
+                is_given_up: Arc::clone(&self.is_given_up),
+            };
+            self.looking = Some(Looking { task: tokio::spawn(upload.look()), is_heard });
         }
+    }
+
+    /// The last of the body is on its way: what is not written yet may be at any moment.
+    pub(super) fn all_sent(&self) {
+        if self.looking.is_some() {
+            self.is_all_sent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the node was given up while it took nothing.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
     }
 
     /// The node's answer goes to the client. After a refusal the watch goes on: clients that send all before they read
@@ -84,20 +114,52 @@ fn duplicate(connection: RawFd) -> Option<TcpStream> {
     connection.try_clone_to_owned().ok().map(TcpStream::from)
 }
 
-/// Closes our side of the connection once it has been stuck behind a refusal. Unix sockets tell nothing of that.
-async fn look(connection: TcpStream, is_heard: Arc<AtomicBool>) {
-    let (mut taken, mut stuck) = (None, 0);
-    while let Ok(state) = get_tcp_info(connection.as_raw_fd()) {
-        let is_stuck = taken == Some(state.tcpi_bytes_acked) && state.tcpi_notsent_bytes > 0;
-        let is_refusal = is_heard.load(Ordering::Relaxed) || is_refused(&connection);
-        stuck = if is_stuck && is_refusal { stuck + 1 } else { 0 };
-        if stuck == LOOKS {
-            // The node has reset it already if this fails.
-            let _ = connection.shutdown(Shutdown::Write);
-            return;
+/// An upload that is looked at. Unix sockets tell nothing of how it goes.
+struct Upload {
+    connection: TcpStream,
+    node: Arc<Node>,
+    patience: [Patience; 2],
+    is_heard: Arc<AtomicBool>,
+    is_all_sent: Arc<AtomicBool>,
+    is_given_up: Arc<AtomicBool>,
+}
+
+impl Upload {
+    /// Closes the connection once it has been stuck behind a refusal, or before a node that is silent.
+    async fn look(self) {
+        let (mut taken, mut refused, mut vigil) = (None, 0, None);
+        let mut stuck_since = clock::millis();
+        while let Ok(state) = get_tcp_info(self.connection.as_raw_fd()) {
+            let is_stuck = taken == Some(state.tcpi_bytes_acked) && state.tcpi_notsent_bytes > 0;
+            if !is_stuck {
+                stuck_since = clock::millis();
+                vigil = None;
+            }
+            let is_refusal = self.is_heard.load(Ordering::Relaxed) || is_refused(&self.connection);
+            refused = if is_stuck && is_refusal { refused + 1 } else { 0 };
+            if refused == LOOKS {
+                // The node has reset it already if this fails.
+                let _ = self.connection.shutdown(Shutdown::Write);
+                return;
+            }
+            let is_overdue = is_stuck && clock::millis().saturating_sub(stuck_since) >= PATIENCE;
+            if is_overdue && !is_refusal && self.gives_up(&mut vigil, stuck_since) {
+                self.is_given_up.store(true, Ordering::Relaxed);
+                let _ = self.connection.shutdown(Shutdown::Both);
+                return;
+            }
+            taken = Some(state.tcpi_bytes_acked);
+            tokio::time::sleep(PAUSE).await;
         }
-        taken = Some(state.tcpi_bytes_acked);
-        tokio::time::sleep(PAUSE).await;
+    }
+
+    /// Bears witness against the node, and says whether it is given up.
+    fn gives_up(&self, vigil: &mut Option<Vigil>, stuck_since: u64) -> bool {
+        let new = || Vigil::new(&self.node, Patience::Endless, stuck_since, false);
+        vigil.get_or_insert_with(new).look();
+        let [before, after] = self.patience;
+        let is_all_sent = self.is_all_sent.load(Ordering::Relaxed);
+        self.node.is_given_up(if is_all_sent { after } else { before })
     }
 }
 

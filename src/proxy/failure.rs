@@ -192,6 +192,7 @@ pub(super) fn broken(
     };
     error.as_up();
     let circumstance = match late {
+        _ if context.body.watch.is_given_up() => Circumstance::NodeIsOut,
         Some(Late::GivenUp) => Circumstance::NodeIsOut,
         Some(Late::Client | Late::Node) | None if was_pooled => Circumstance::PooledConnection,
         Some(Late::Client | Late::Node) | None => Circumstance::Usual,

@@ -158,10 +158,13 @@ impl ProxyHttp for Proxy {
         }
         let before = context.body.received;
         forward::request_body(body, is_end, context)?;
-        context.body.watch.sent(context.body.received);
+        if context.body.watch.is_due(context.body.received) {
+            attempt::watch_upload(session, context);
+        }
         let room = self.current.bodies();
         replay::keep(session, body.as_ref(), before, is_end, context, room, &self.observer);
         if is_end {
+            context.body.watch.all_sent();
             attempt::await_head(session, context);
         }
         Ok(())
@@ -229,9 +232,10 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         was_pooled: bool,
     ) -> Box<pingora::Error> {
-        context.body.watch = Watch::default();
         finish::plan(session, context, &self.finishers);
-        failure::broken(session, error, context, was_pooled, &self.observer)
+        let error = failure::broken(session, error, context, was_pooled, &self.observer);
+        context.body.watch = Watch::default();
+        error
     }
 
     async fn fail_to_proxy(

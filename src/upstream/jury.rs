@@ -125,13 +125,17 @@ impl Jury {
         if node.is_returning() && node.change(|traffic| traffic.standing.settle(now)) {
             return Some(Transition::Returned);
         }
-        let became_suspect = node.is_waited_for() && {
-            node.silence().review(node.is_on_trial(now), node.failed_check(), now)
-        };
+        let is_on_trial = node.is_on_trial(now);
+        if matches!(node.stay(), Stay::Out { .. }) && !is_on_trial {
+            // It is out; what it says ends that, and not what it does not say.
+            return None;
+        }
+        let became_suspect =
+            node.is_waited_for() && node.silence().review(is_on_trial, node.failed_check(), now);
         if became_suspect {
             node.check_call().call();
         }
-        let is_over = node.silence().is_over(now) || (became_suspect && node.is_on_trial(now));
+        let is_over = node.silence().is_over(now) || (became_suspect && is_on_trial);
         if !is_over {
             return became_suspect.then_some(Transition::Suspect);
         }

@@ -80,7 +80,9 @@ fn exposed() -> BTreeMap<String, BTreeSet<String>> {
     }
     eventually("a long body is not kept", || {
         let mut client = Client::connect(bookend.address());
-        (client.request("PUT", "/", "", &[b'x'; 100_000]).status == 200).then_some(())
+        // Where there is no room yet, the connection ends before the body is sent.
+        let answer = client.try_request("PUT", "/", "", &[b'x'; 100_000]);
+        answer.is_ok_and(|answer| answer.status == 200).then_some(())
     });
     let _seated = Client::connect(bookend.address());
     eventually("there is no room", || (fetch(bookend.address(), "/").status == 429).then_some(()));
