@@ -484,15 +484,16 @@ fn beginning_that_is_too_long_to_be_compared_is_cut() {
 
 #[test]
 fn long_answers_are_finished_without_being_held() {
-    let body = body(20 << 20);
-    let late = 19 << 20;
+    let body = body(48 << 20);
+    let late = 47 << 20;
     let serves: [fn(&str, &[u8]) -> Step; 2] = [serves, knows_no_ranges];
     for serves in serves {
         let stage = Stage::of(vec![breaks(STRONG, &body, late, Next::Close), serves(STRONG, &body)]);
         let before = stage.bookend.peak_memory_kib();
         stage.finishes("", &body);
         let grown = stage.bookend.peak_memory_kib() - before;
-        assert!(grown < 12 << 10, "{grown} KiB for an answer of 20 MiB");
+        // Buffers on the way take some megabytes, and how many depends on how fast each side is.
+        assert!(grown < 24 << 10, "{grown} KiB for an answer of 48 MiB");
     }
 }
 
