@@ -34,17 +34,24 @@ pub(super) struct Watch {
     /// The connection that the attempt goes out on, until it is looked at.
     connection: Option<RawFd>,
     looking: Option<Looking>,
-    is_all_sent: Arc<AtomicBool>,
-    /// The node was given up while it took nothing.
-    is_given_up: Arc<AtomicBool>,
 }
 
 /// Somebody looks at the connection; ends on drop.
 #[derive(Debug)]
 struct Looking {
     task: JoinHandle<()>,
+    signs: Arc<Signs>,
+}
+
+/// What the attempt and whoever looks at its connection tell each other.
+#[derive(Debug, Default)]
+struct Signs {
     /// The refusal has been read, and is passed on.
-    is_heard: Arc<AtomicBool>,
+    is_heard: AtomicBool,
+    /// The last of the body is on its way.
+    is_all_sent: AtomicBool,
+    /// The node was given up while it took nothing.
+    is_given_up: AtomicBool,
 }
 
 impl Drop for Looking {
@@ -56,7 +63,7 @@ impl Drop for Looking {
 impl Watch {
     /// The watch over an attempt that goes out on this connection.
     pub(super) fn over(connection: RawFd) -> Self {
-        Self { connection: Some(connection), ..Self::default() }
+        Self { connection: Some(connection), looking: None }
     }
 
     /// Whether the connection should be looked at, now that so many bytes of the body are on their way; called while the
@@ -70,29 +77,22 @@ impl Watch {
     pub(super) fn begin(&mut self, node: Arc<Node>, patience: [Patience; 2]) {
         // Without a descriptor to spare it goes unwatched.
         if let Some(connection) = self.connection.take().and_then(duplicate) {
-            let is_heard = Arc::<AtomicBool>::default();
-            let upload = Upload {
-                connection,
-                node,
-                patience,
-                is_heard: Arc::clone(&is_heard),
-                is_all_sent: Arc::clone(&self.is_all_sent),
-                is_given_up: Arc::clone(&self.is_given_up),
-            };
-            self.looking = Some(Looking { task: tokio::spawn(upload.look()), is_heard });
+            let signs = Arc::<Signs>::default();
+            let upload = Upload { connection, node, patience, signs: Arc::clone(&signs) };
+            self.looking = Some(Looking { task: tokio::spawn(upload.look()), signs });
         }
     }
 
     /// The last of the body is on its way: what is not written yet may be at any moment.
     pub(super) fn all_sent(&self) {
-        if self.looking.is_some() {
-            self.is_all_sent.store(true, Ordering::Relaxed);
+        if let Some(looking) = &self.looking {
+            looking.signs.is_all_sent.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether the node was given up while it took nothing.
     pub(super) fn is_given_up(&self) -> bool {
-        self.is_given_up.load(Ordering::Relaxed)
+        self.looking.as_ref().is_some_and(|looking| looking.signs.is_given_up.load(Ordering::Relaxed))
     }
 
     /// The node's answer goes to the client. After a refusal the watch goes on: clients that send all before they read
@@ -101,7 +101,7 @@ impl Watch {
         if status.is_success() {
             *self = Self::default();
         } else if let Some(looking) = &self.looking {
-            looking.is_heard.store(!status.is_informational(), Ordering::Relaxed);
+            looking.signs.is_heard.store(!status.is_informational(), Ordering::Relaxed);
         }
     }
 }
@@ -119,9 +119,7 @@ struct Upload {
     connection: TcpStream,
     node: Arc<Node>,
     patience: [Patience; 2],
-    is_heard: Arc<AtomicBool>,
-    is_all_sent: Arc<AtomicBool>,
-    is_given_up: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 }
 
 impl Upload {
@@ -135,7 +133,7 @@ impl Upload {
                 stuck_since = clock::millis();
                 vigil = None;
             }
-            let is_refusal = self.is_heard.load(Ordering::Relaxed) || is_refused(&self.connection);
+            let is_refusal = self.signs.is_heard.load(Ordering::Relaxed) || is_refused(&self.connection);
             refused = if is_stuck && is_refusal { refused + 1 } else { 0 };
             if refused == LOOKS {
                 // The node has reset it already if this fails.
@@ -144,7 +142,7 @@ impl Upload {
             }
             let is_overdue = is_stuck && clock::millis().saturating_sub(stuck_since) >= PATIENCE;
             if is_overdue && !is_refusal && self.gives_up(&mut vigil, stuck_since) {
-                self.is_given_up.store(true, Ordering::Relaxed);
+                self.signs.is_given_up.store(true, Ordering::Relaxed);
                 let _ = self.connection.shutdown(Shutdown::Both);
                 return;
             }
@@ -158,7 +156,7 @@ impl Upload {
         let new = || Vigil::new(&self.node, Patience::Endless, stuck_since, false);
         vigil.get_or_insert_with(new).look();
         let [before, after] = self.patience;
-        let is_all_sent = self.is_all_sent.load(Ordering::Relaxed);
+        let is_all_sent = self.signs.is_all_sent.load(Ordering::Relaxed);
         self.node.is_given_up(if is_all_sent { after } else { before })
     }
 }
