@@ -75,10 +75,10 @@ impl Attempts {
         }
     }
 
-    /// The attempt under way is answered, `waited` milliseconds after its node had all of the request.
-    pub(in crate::proxy) fn acquit(&mut self, waited: u64, hearing: &Hearing<'_>) {
+    /// The attempt under way is answered at `now`, `waited` milliseconds after its node had all of the request.
+    fn acquit(&mut self, waited: u64, now: u64, hearing: &Hearing<'_>) {
         if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
-            let transition = hearing.pool.jury().answered(slot, waited, clock::millis());
+            let transition = hearing.pool.jury().answered(slot, waited, now);
             let member = Arc::clone(member);
             hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
         }
@@ -86,7 +86,7 @@ impl Attempts {
         if waited < PATIENCE {
             hearing.pool.slow().forget(hearing.kind());
         } else {
-            hearing.pool.slow().remember(hearing.kind(), clock::millis());
+            hearing.pool.slow().remember(hearing.kind(), now);
         }
         self.close(Fault::Confirmed, hearing);
         // What was served makes room for more.
@@ -164,7 +164,7 @@ pub(in crate::proxy) fn answered(
         return;
     };
     let hearing = Hearing::new(route, session, observer);
-    context.attempts.acquit(waited, &hearing);
+    context.attempts.acquit(waited, now, &hearing);
 }
 
 /// The statuses by which a node says that it failed, and not that the request is wrong.
