@@ -126,7 +126,7 @@ impl Jury {
             return Some(Transition::Returned);
         }
         let is_on_trial = node.is_on_trial(now);
-        if matches!(node.stay(), Stay::Out { .. }) && !is_on_trial {
+        if node.is_out() && !is_on_trial {
             // It is out; what it says ends that, and not what it does not say.
             return None;
         }
@@ -142,12 +142,11 @@ impl Jury {
         node.silence().clear();
         let _session = self.session.lock();
         let rules = self.rules.as_ref().filter(|_| has_another(members, node, now))?;
-        let was_out = matches!(node.stay(), Stay::Out { .. });
         node.change(|traffic| {
             traffic.standing.eject(Why::Silent, rules, now, chance());
             traffic.evidence.forget();
         });
-        (!was_out).then_some(Transition::Ejected(Why::Silent))
+        (!is_on_trial).then_some(Transition::Ejected(Why::Silent))
     }
 }
 
@@ -225,11 +224,7 @@ fn pardon(members: &[Arc<Member>], why: Why, now: u64) -> Verdicts {
         return Verdicts::new();
     }
     let is_pardoned = |member: &&Arc<Member>| {
-        let out_for = match member.node.stay() {
-            Stay::Out { why, .. } => Some(why),
-            Stay::In | Stay::Returning { .. } => None,
-        };
-        matches!(out_for, Some(Why::Failing(_) | Why::Flaky { .. }))
+        matches!(member.node.stay(), Stay::Out { why: Why::Failing(_) | Why::Flaky { .. }, .. })
     };
     members
         .iter()

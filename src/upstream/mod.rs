@@ -15,6 +15,7 @@ mod node;
 mod parking;
 mod rotation;
 mod silence;
+mod slot;
 #[cfg(test)]
 mod soundness_tests;
 mod standing;
@@ -25,8 +26,9 @@ pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
 pub use lineup::{Asker, Lineup, Offers};
 pub use member::{Member, Place};
-pub use node::{Availability, Checks, Node, Patience, Slot, Transition};
+pub use node::{Availability, Checks, Node, Patience, Transition};
 pub use parking::{Parking, Ticket};
 pub use rotation::Rotation;
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
+pub use slot::Slot;
 pub use standing::{Share, Standing, Stay, Why};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Place, Pulse, Share, Silence, Standing, Stay, Thresholds, Why,
+    CheckCall, Evidence, Fault, Health, Place, Pulse, Share, Silence, Slot, Standing, Stay, Thresholds, Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -74,7 +74,7 @@ pub struct Node {
     is_returning: AtomicBool,
     is_out_for_silence: AtomicBool,
     /// Since when a request is at the node to try it; 0 is none.
-    tried_at: AtomicU64,
+    pub(super) tried_at: AtomicU64,
     /// An answer of it broke off, and none was complete since.
     was_cut: AtomicBool,
     /// When it last closed a connection as that was used again; 0 is never.
@@ -83,7 +83,7 @@ pub struct Node {
     answered_at: AtomicU64,
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
     resting_until: AtomicU64,
-    in_flight: AtomicU32,
+    pub(super) in_flight: AtomicU32,
     check_call: CheckCall,
 }
 
@@ -105,16 +105,6 @@ pub struct Checks {
     pub failure: Option<Arc<str>>,
     /// When the last one began, in milliseconds of the clock; 0 is never.
     pub began: u64,
-}
-
-/// A place for one request on a node; freed on drop.
-#[derive(Debug)]
-pub struct Slot {
-    node: Arc<Node>,
-    /// When it was taken, in milliseconds of the clock.
-    since: u64,
-    /// Whether this is the one request that tries the node.
-    is_trial: bool,
 }
 
 impl Node {
@@ -148,7 +138,7 @@ impl Node {
     pub fn availability(&self, now: u64) -> Availability {
         if !self.is_passing.load(Ordering::Relaxed) {
             Availability::CheckFailed
-        } else if self.out_until.load(Ordering::Relaxed) != 0 {
+        } else if self.is_out() {
             Availability::Ejected
         } else if self.resting_until.load(Ordering::Relaxed) > now {
             Availability::Resting
@@ -201,7 +191,7 @@ impl Node {
         if is_trial {
             self.tried_at.store(now.max(1), Ordering::Relaxed);
         }
-        Slot { node: Arc::clone(self), since: now, is_trial }
+        Slot::new(Arc::clone(self), now, is_trial)
     }
 
     /// Something came from the node: it is not silent.
@@ -308,7 +298,12 @@ impl Node {
 
     /// Whether a request is at the node that tries it.
     pub(super) fn is_on_trial(&self, now: u64) -> bool {
-        self.out_until.load(Ordering::Relaxed) != 0 && self.is_tried(now)
+        self.is_out() && self.is_tried(now)
+    }
+
+    /// Whether the node is out, on trial or not.
+    pub(super) fn is_out(&self) -> bool {
+        self.out_until.load(Ordering::Relaxed) != 0
     }
 
     /// Whether a request tries it that has not had longer than it may: a client that sends slowly, or a slow answer, holds
@@ -362,39 +357,6 @@ impl Node {
         self.is_returning.store(matches!(stay, Stay::Returning { .. }), Ordering::Relaxed);
         self.is_out_for_silence.store(why == Some(Why::Silent), Ordering::Relaxed);
         changed
-    }
-}
-
-impl Slot {
-    /// The node.
-    pub fn node(&self) -> &Arc<Node> {
-        &self.node
-    }
-
-    /// When it was taken, in milliseconds of the clock.
-    pub fn since(&self) -> u64 {
-        self.since
-    }
-
-    /// Whether this is the one request that tries the node.
-    pub fn is_trial(&self) -> bool {
-        self.is_trial
-    }
-
-    /// The trial is over; others may try the node.
-    pub(super) fn end_trial(&mut self) {
-        if std::mem::take(&mut self.is_trial) {
-            // Unless another one tries it by now.
-            let own = self.since.max(1);
-            let _ = self.node.tried_at.compare_exchange(own, 0, Ordering::Relaxed, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.end_trial();
-        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -115,12 +115,14 @@ impl Silence {
         }
     }
 
-    /// Something came from the node. Says whether it was suspect.
-    pub fn heard(&self, now: u64) -> bool {
+    /// Something came from the node: it is not suspect.
+    pub fn heard(&self, now: u64) {
         if self.heard.load(Ordering::Relaxed) != now {
             self.heard.store(now, Ordering::Relaxed);
         }
-        self.is_suspect() && self.suspect_since.swap(0, Ordering::Relaxed) != 0
+        if self.is_suspect() {
+            self.clear();
+        }
     }
 
     /// The node answered after `waited` milliseconds.
@@ -187,9 +189,7 @@ impl Silence {
     pub fn has_overdue(&self) -> bool {
         self.has_overdue.load(Ordering::Relaxed)
     }
-}
 
-impl Silence {
     fn bear_witness(&self, began: u64) {
         self.overdue.lock().push(began);
         self.has_overdue.store(true, Ordering::Relaxed);

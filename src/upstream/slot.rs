@@ -1,0 +1,53 @@
+//! A request's place on a node.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Node;
+
+/// A place for one request on a node; freed on drop.
+#[derive(Debug)]
+pub struct Slot {
+    node: Arc<Node>,
+    /// When it was taken, in milliseconds of the clock.
+    since: u64,
+    /// Whether this is the one request that tries the node.
+    is_trial: bool,
+}
+
+impl Slot {
+    pub(super) fn new(node: Arc<Node>, since: u64, is_trial: bool) -> Self {
+        Self { node, since, is_trial }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// When it was taken, in milliseconds of the clock.
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Whether this is the one request that tries the node.
+    pub fn is_trial(&self) -> bool {
+        self.is_trial
+    }
+
+    /// The trial is over; others may try the node.
+    pub(super) fn end_trial(&mut self) {
+        if std::mem::take(&mut self.is_trial) {
+            // Unless another one tries it by now.
+            let own = self.since.max(1);
+            let _ = self.node.tried_at.compare_exchange(own, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.end_trial();
+        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
