@@ -84,7 +84,12 @@ fn exposed() -> BTreeMap<String, BTreeSet<String>> {
         let answer = client.try_request("PUT", "/", "", &[b'x'; 100_000]);
         answer.is_ok_and(|answer| answer.status == 200).then_some(())
     });
-    let _seated = Client::connect(bookend.address());
+    // A connection counts until bookend has seen its end, so that the one after it may be refused.
+    let _seated = eventually("a client is seated", || {
+        let mut client = Client::connect(bookend.address());
+        let answer = client.try_request("GET", "/", "", b"");
+        answer.is_ok_and(|answer| answer.status == 200).then_some(client)
+    });
     eventually("there is no room", || (fetch(bookend.address(), "/").status == 429).then_some(()));
     bookend.wait_for_log("node is down");
     let text = eventually("all is counted", || {
