@@ -18,7 +18,13 @@ fn lineup(count: u16) -> Lineup {
     Lineup::new((0..count).map(|number| {
         let place = Place::Tcp(([10, 0, 0, 1], 1 + number).into());
         let node = Arc::new(Node::new(place, &pulse));
-        Arc::new(Member { name: number.to_string(), weight: Weight::ONE, tier: Tier(0), node })
+        Arc::new(Member {
+            name: number.to_string(),
+            weight: Weight::ONE,
+            tier: Tier(0),
+            max_in_flight: None,
+            node,
+        })
     }))
 }
 

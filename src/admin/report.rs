@@ -57,7 +57,7 @@ pub(super) fn now(desk: &Desk) -> Now {
                 pool: pool.name().to_string(),
                 node: node.name.clone(),
                 is_available: members.iter().any(|m| m.node.availability(millis) == Availability::Available),
-                in_flight: members.iter().map(|m| m.node.in_flight()).sum(),
+                in_flight: members.iter().map(|m| m.node.load().in_flight()).sum(),
             });
         }
     }
@@ -134,7 +134,7 @@ impl Sources<'_> {
             why,
             state_seconds: since.map(|since| self.now.saturating_sub(since) / MILLIS_PER_SECOND),
             share: (recent > 0).then(|| own as f64 / recent as f64),
-            in_flight: members.iter().map(|member| member.node.in_flight()).sum(),
+            in_flight: members.iter().map(|member| member.node.load().in_flight()).sum(),
             requests: requests(outcomes),
             first_byte: first_byte.map(|Latency { mean, p50, p99 }| FirstByte { mean, p50, p99 }),
             attempts_failed,

@@ -190,6 +190,7 @@ impl Pool {
             name: node.name.clone(),
             weight: node.weight,
             tier: node.tier,
+            max_in_flight: node.max_in_flight,
             node: self.registry.node(&self.name, place),
         };
         let mut ext = Extensions::new();

@@ -38,6 +38,8 @@ pub(super) const CHECKS_IN_A_ROW: RangeInclusive<u32> = 1..=100;
 pub(super) const WEIGHT: RangeInclusive<u16> = 1..=u16::MAX;
 /// What [`Tier`](crate::model::Tier) can hold.
 pub(super) const TIER: RangeInclusive<u8> = 0..=u8::MAX;
+/// Requests that are at one node at once.
+pub(super) const IN_FLIGHT: RangeInclusive<u32> = 1..=10_000_000;
 /// Failed attempts in a row that take a node out.
 pub(super) const FAILURES_IN_A_ROW: RangeInclusive<u32> = 1..=1000;
 /// How long a node is out, which a node that has come back pays for as well.

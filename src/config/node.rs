@@ -1,6 +1,7 @@
 //! One server of a pool.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use super::bounds;
 use super::locate::Place;
@@ -18,6 +19,8 @@ pub struct Node {
     pub weight: Weight,
     /// When it gets any.
     pub tier: Tier,
+    /// The most requests that may be at it at once; `None` is left to what it shows that it can carry.
+    pub max_in_flight: Option<NonZeroU32>,
 }
 
 /// Where the addresses and names of a pool's nodes stand for the first time.
@@ -49,7 +52,13 @@ fn read(item: Value<'_>, taken: &mut Taken) -> Option<Node> {
         return item.fields("a node", |fields| read_fields(fields, taken))?;
     }
     let address = address(item, taken)?;
-    Some(Node { name: address.to_string(), address, weight: Weight::default(), tier: Tier::default() })
+    Some(Node {
+        name: address.to_string(),
+        address,
+        weight: Weight::default(),
+        tier: Tier::default(),
+        max_in_flight: None,
+    })
 }
 
 fn read_fields(fields: &Fields<'_>, taken: &mut Taken) -> Option<Node> {
@@ -58,12 +67,15 @@ fn read_fields(fields: &Fields<'_>, taken: &mut Taken) -> Option<Node> {
     let weight =
         fields.read("weight", |v| v.whole(bounds::WEIGHT)).and_then(|w| Weight::try_from(i64::from(w)).ok());
     let tier = fields.read("tier", |v| v.whole(bounds::TIER)).map(Tier);
+    let max_in_flight =
+        fields.read("max_in_flight", |v| v.whole(bounds::IN_FLIGHT)).and_then(NonZeroU32::new);
     let address = address?;
     Some(Node {
         name: name.map_or_else(|| address.to_string(), |name| name.to_string()),
         address,
         weight: weight.unwrap_or_default(),
         tier: tier.unwrap_or_default(),
+        max_in_flight,
     })
 }
 

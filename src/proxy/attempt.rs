@@ -175,7 +175,7 @@ impl Attempts {
         };
         let member = first_choice.or_else(|| pool.select(asker, |member| !self.has_refused(member)))?;
         let now = clock::millis();
-        let slot = Some(member.node.enter(now));
+        let slot = Some(member.enter(now)?);
         self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot, since: now, open: None });
         Some(member)
     }

@@ -18,7 +18,13 @@ impl Site {
         let member = |number: u16| {
             let place = Place::Tcp(([127, 0, 0, 1], number).into());
             let node = Arc::new(Node::new(place, &pulse));
-            Arc::new(Member { name: number.to_string(), weight: Weight::ONE, tier: Tier(0), node })
+            Arc::new(Member {
+                name: number.to_string(),
+                weight: Weight::ONE,
+                tier: Tier(0),
+                max_in_flight: None,
+                node,
+            })
         };
         let jury = Jury::new(Some(config::Ejection::default()), Duration::from_secs(2));
         Self { jury, lineup: Lineup::new((0..count).map(member)), now: 100_000 }
@@ -29,7 +35,7 @@ impl Site {
     }
 
     fn enter(&self, number: usize) -> Slot {
-        self.member(number).node.enter(self.now)
+        self.member(number).enter(self.now).expect("room")
     }
 
     fn fail(&self, number: usize, fault: Fault) -> Verdicts {

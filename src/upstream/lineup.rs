@@ -1,7 +1,8 @@
 //! The order of resort: which member a request tries first, and which next.
 //!
 //! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
-//! checks fail (so that a broken check on every node takes nobody down). Within one rank the [`Rotation`] decides. A member
+//! checks fail (so that a broken check on every node takes nobody down). What a full member of any tier cannot take goes to
+//! the next tier, but to none that something speaks against: it waits instead. Within one rank the [`Rotation`] decides. A member
 //! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
 
 use std::sync::Arc;
@@ -35,7 +36,13 @@ pub enum Asker {
 }
 
 /// Where a member stands in the order of resort; the least is tried first.
-type Rank = (Availability, Tier, Turn);
+type Rank = (Availability, Room, Tier, Turn);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    Some,
+    None,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
@@ -89,13 +96,14 @@ impl Lineup {
 
 fn rank(member: &Member, asker: Asker, now: u64) -> Rank {
     let availability = member.node.availability(now);
+    let room = if member.has_room() { Room::Some } else { Room::None };
     if availability == Availability::Ejected
         && let Some(waiting) = member.node.wants_trial(now)
         && (asker == Asker::Repeatable || waiting >= NO_OTHER_COMES)
     {
-        return (Availability::Available, member.tier, Turn::Trial);
+        return (Availability::Available, room, member.tier, Turn::Trial);
     }
-    (availability, member.tier, Turn::Usual)
+    (availability, room, member.tier, Turn::Usual)
 }
 
 /// The weight that counts at `now`, in 256ths.

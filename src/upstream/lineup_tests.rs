@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
@@ -14,6 +15,7 @@ fn member(number: u16, weight: i64, tier: u8) -> Arc<Member> {
         name: number.to_string(),
         weight: Weight::try_from(weight).expect("a weight"),
         tier: Tier(tier),
+        max_in_flight: None,
         node: Arc::new(Node::new(place, &Arc::new(Pulse::default()))),
     })
 }
@@ -161,4 +163,22 @@ proptest! {
             prop_assert_eq!(take(&lineup), take(&twin));
         }
     }
+}
+
+#[test]
+fn what_a_full_member_cannot_take_goes_to_a_backup_and_to_none_that_fails() {
+    let full = |number, tier| {
+        let member = Arc::into_inner(member(number, 1, tier)).expect("nobody else has it");
+        Arc::new(Member { max_in_flight: NonZeroU32::new(1), ..member })
+    };
+    let lineup = Lineup::new([full(0, 0), full(1, 1), member(2, 1, 2)]);
+    set_down(&lineup, 2);
+    let _slots: Vec<_> = [0, 1]
+        .map(|number| {
+            assert_eq!(take(&lineup), number);
+            lineup.members()[number].enter(1).expect("room")
+        })
+        .into();
+    let member = &lineup.members()[take(&lineup)];
+    assert!(!member.has_room() && member.enter(1).is_none(), "{}", member.name);
 }

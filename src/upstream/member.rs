@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Node;
+use super::{Node, Slot};
 use crate::model::{Tier, Weight};
 
 /// A node's place in a pool of one configuration.
@@ -17,8 +18,22 @@ pub struct Member {
     pub weight: Weight,
     /// When it gets any.
     pub tier: Tier,
+    /// The most requests that may be at it at once; `None` is no such bound.
+    pub max_in_flight: Option<NonZeroU32>,
     /// Its live state.
     pub node: Arc<Node>,
+}
+
+impl Member {
+    /// Whether its node takes another request.
+    pub fn has_room(&self) -> bool {
+        self.node.load().has_room(self.max_in_flight)
+    }
+
+    /// Takes a place for a request at `now`, in milliseconds of the clock; `None` if there is none.
+    pub fn enter(&self, now: u64) -> Option<Slot> {
+        self.node.enter(self.max_in_flight, now)
+    }
 }
 
 /// Where a node is, once its name has been looked up.

@@ -1,12 +1,14 @@
 //! One server: how it stands.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Place, Pulse, Share, Silence, Slot, Standing, Stay, Thresholds, Why,
+    CheckCall, Evidence, Fault, Health, Load, Place, Pulse, Share, Silence, Slot, Standing, Stay, Thresholds,
+    Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -83,7 +85,7 @@ pub struct Node {
     answered_at: AtomicU64,
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
     resting_until: AtomicU64,
-    pub(super) in_flight: AtomicU32,
+    load: Load,
     check_call: CheckCall,
 }
 
@@ -124,7 +126,7 @@ impl Node {
             dropped_at: AtomicU64::new(0),
             answered_at: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
-            in_flight: AtomicU32::new(0),
+            load: Load::default(),
             check_call: CheckCall::default(),
         }
     }
@@ -174,9 +176,9 @@ impl Node {
         self.checks.lock().clone()
     }
 
-    /// Requests that are at the node.
-    pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+    /// What it has to do.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Asks for a check as soon as may be.
@@ -184,14 +186,16 @@ impl Node {
         &self.check_call
     }
 
-    /// Takes a place for a request at `now`.
-    pub fn enter(self: &Arc<Self>, now: u64) -> Slot {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// Takes a place for a request at `now`; `None` if there is none, of `most` at once.
+    pub(super) fn enter(self: &Arc<Self>, most: Option<NonZeroU32>, now: u64) -> Option<Slot> {
+        if !self.load.take(most) {
+            return None;
+        }
         let is_trial = self.wants_trial(now).is_some();
         if is_trial {
             self.tried_at.store(now.max(1), Ordering::Relaxed);
         }
-        Slot::new(Arc::clone(self), now, is_trial)
+        Some(Slot::new(Arc::clone(self), now, is_trial))
     }
 
     /// Something came from the node: it is not silent.
@@ -367,10 +371,10 @@ mod tests {
     #[test]
     fn slot_counts_until_it_is_dropped() {
         let node = Arc::new(Node::new(Place::Unix("/a".into()), &Arc::default()));
-        let slots = (node.enter(1), node.enter(1));
-        assert_eq!(node.in_flight(), 2);
+        let slots = (node.enter(None, 1), node.enter(None, 1));
+        assert_eq!(node.load().in_flight(), 2);
         drop(slots.0);
-        assert_eq!(node.in_flight(), 1);
+        assert_eq!(node.load().in_flight(), 1);
     }
 
     #[test]

@@ -48,6 +48,6 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.end_trial();
-        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.node.load().give_back();
     }
 }

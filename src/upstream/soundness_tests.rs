@@ -94,7 +94,13 @@ impl Generation {
     fn new(nodes: &[Arc<Node>], weights: &Weights) -> Rc<Self> {
         let member = |(number, (node, &weight)): (usize, (&Arc<Node>, &u8))| {
             let weight = Weight::try_from(i64::from(weight)).ok()?;
-            Some(Arc::new(Member { name: number.to_string(), weight, tier: Tier(0), node: Arc::clone(node) }))
+            Some(Arc::new(Member {
+                name: number.to_string(),
+                weight,
+                tier: Tier(0),
+                max_in_flight: None,
+                node: Arc::clone(node),
+            }))
         };
         let members = nodes.iter().zip(weights).enumerate().filter_map(member);
         let jury = Jury::new(Some(config::Ejection::default()), Duration::from_secs(2));
@@ -161,7 +167,7 @@ impl World {
         let number = self.generation.lineup.offer(&mut Offers::default(), asker, self.now).expect("a member");
         let generation = Rc::clone(&self.generation);
         let member = Arc::clone(&generation.lineup.members()[number]);
-        let slot = member.node.enter(self.now);
+        let slot = member.enter(self.now).expect("room");
         self.attempts.push(Attempt { generation, member, slot });
         number
     }
@@ -200,7 +206,7 @@ impl World {
             world
                 .nodes
                 .iter()
-                .map(|node| (node.availability(world.now), node.stay(), node.in_flight()))
+                .map(|node| (node.availability(world.now), node.stay(), node.load().in_flight()))
                 .collect()
         };
         let (before, waiting) = (stands(self), self.parking.len());
@@ -224,7 +230,7 @@ impl World {
         for node in &self.nodes {
             let held: Vec<_> =
                 self.attempts.iter().filter(|attempt| Arc::ptr_eq(attempt.slot.node(), node)).collect();
-            assert_eq!(node.in_flight() as usize, held.len(), "slots taken are slots freed");
+            assert_eq!(node.load().in_flight() as usize, held.len(), "slots taken are slots freed");
             // One that takes longer than three seconds keeps no other off.
             let is_young = |slot: &Slot| self.now - slot.since() <= 3_000;
             let trials = held.iter().filter(|attempt| attempt.slot.is_trial() && is_young(&attempt.slot));
