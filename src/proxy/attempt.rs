@@ -223,6 +223,7 @@ pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<B
     context.body.sent_at = None;
     // What the client has sent so far comes again, out of the replay buffer.
     context.body.received = 0;
+    context.body.pieces = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
     let may_stall = body_length.is_none_or(|length| length > SURELY_KEPT);
@@ -277,7 +278,8 @@ pub(super) fn watch_upload(session: &Session, context: &mut Context) {
     let request = Request { is_replayable: is_kept, ..admitted.request };
     let after = context.attempts.patience(request, &route.retry, &route.pool);
     let node = Arc::clone(&member.node);
-    context.body.watch.begin(node, [before, after]);
+    let first_byte = route.timeouts.first_byte;
+    context.body.watch.begin(node, [before, after], first_byte);
 }
 
 /// Whether another node can serve the request if the first one fails it.

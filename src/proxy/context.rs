@@ -62,6 +62,8 @@ pub(super) struct Admitted {
 pub(super) struct Body {
     /// Bytes that came from the client.
     pub(super) received: u64,
+    /// In how many pieces this attempt was given them.
+    pub(super) pieces: u32,
     /// The most that may come; `None` is no limit.
     pub(super) limit: Option<u64>,
     /// When this attempt was given the last of it.

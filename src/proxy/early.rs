@@ -4,7 +4,9 @@
 //! leaves the rest unread would be heard only when the write has timed out. So a long upload is watched: once a refusal
 //! has waited for a while and nothing more could be written, our side of the connection is closed, the write fails, and
 //! Pingora reads the answer. If the upload is stuck for as long as others wait for their answers, and the node is found to
-//! be silent, the connection is closed for good, and the upload goes to another node.
+//! be silent, the connection is closed for good, and the upload goes to another node. The same when the last of it is with
+//! the node and no answer comes: if Pingora's pipe to the node was full as the last piece came, it does not listen to the
+//! front door's stream, which keeps the time of all others.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -50,8 +52,10 @@ struct Signs {
     is_heard: AtomicBool,
     /// The last of the body is on its way.
     is_all_sent: AtomicBool,
-    /// The node was given up while it took nothing.
+    /// The node was given up while it took nothing, or said nothing.
     is_given_up: AtomicBool,
+    /// The node had its time to answer and did not.
+    is_late: AtomicBool,
 }
 
 impl Drop for Looking {
@@ -73,12 +77,12 @@ impl Watch {
     }
 
     /// Begins to look at the connection; `patience` is how long the upload waits for `node`, before and after the last of it
-    /// is on its way.
-    pub(super) fn begin(&mut self, node: Arc<Node>, patience: [Patience; 2]) {
+    /// is on its way, and `first_byte` how long for its answer.
+    pub(super) fn begin(&mut self, node: Arc<Node>, patience: [Patience; 2], first_byte: Duration) {
         // Without a descriptor to spare it goes unwatched.
         if let Some(connection) = self.connection.take().and_then(duplicate) {
             let signs = Arc::<Signs>::default();
-            let upload = Upload { connection, node, patience, signs: Arc::clone(&signs) };
+            let upload = Upload { connection, node, patience, first_byte, signs: Arc::clone(&signs) };
             self.looking = Some(Looking { task: tokio::spawn(upload.look()), signs });
         }
     }
@@ -90,9 +94,14 @@ impl Watch {
         }
     }
 
-    /// Whether the node was given up while it took nothing.
+    /// Whether the node was given up while it took nothing, or said nothing.
     pub(super) fn is_given_up(&self) -> bool {
         self.looking.as_ref().is_some_and(|looking| looking.signs.is_given_up.load(Ordering::Relaxed))
+    }
+
+    /// Whether the node had its time to answer and did not.
+    pub(super) fn is_late(&self) -> bool {
+        self.looking.as_ref().is_some_and(|looking| looking.signs.is_late.load(Ordering::Relaxed))
     }
 
     /// The node's answer goes to the client. After a refusal the watch goes on: clients that send all before they read
@@ -119,6 +128,7 @@ struct Upload {
     connection: TcpStream,
     node: Arc<Node>,
     patience: [Patience; 2],
+    first_byte: Duration,
     signs: Arc<Signs>,
 }
 
@@ -126,11 +136,13 @@ impl Upload {
     /// Closes the connection once it has been stuck behind a refusal, or before a node that is silent.
     async fn look(self) {
         let (mut taken, mut refused, mut vigil) = (None, 0, None);
-        let mut stuck_since = clock::millis();
+        let mut quiet_since = clock::millis();
         while let Ok(state) = get_tcp_info(self.connection.as_raw_fd()) {
-            let is_stuck = taken == Some(state.tcpi_bytes_acked) && state.tcpi_notsent_bytes > 0;
-            if !is_stuck {
-                stuck_since = clock::millis();
+            let is_quiet = taken == Some(state.tcpi_bytes_acked);
+            let is_stuck = is_quiet && state.tcpi_notsent_bytes > 0;
+            let is_all_sent = self.signs.is_all_sent.load(Ordering::Relaxed);
+            if !is_quiet || !is_stuck && !is_all_sent {
+                quiet_since = clock::millis();
                 vigil = None;
             }
             let is_refusal = self.signs.is_heard.load(Ordering::Relaxed) || is_refused(&self.connection);
@@ -140,21 +152,31 @@ impl Upload {
                 let _ = self.connection.shutdown(Shutdown::Write);
                 return;
             }
-            let is_overdue = is_stuck && clock::millis().saturating_sub(stuck_since) >= PATIENCE;
-            if is_overdue && !is_refusal && self.gives_up(&mut vigil, stuck_since) {
-                self.signs.is_given_up.store(true, Ordering::Relaxed);
-                let _ = self.connection.shutdown(Shutdown::Both);
-                return;
+            let waited = clock::millis().saturating_sub(quiet_since);
+            if waited >= PATIENCE && !is_refusal && self.gives_up(&mut vigil, quiet_since, is_stuck) {
+                return self.end(&self.signs.is_given_up);
+            }
+            if is_all_sent && waited >= clock::to_millis(self.first_byte) && !is_refusal {
+                return self.end(&self.signs.is_late);
             }
             taken = Some(state.tcpi_bytes_acked);
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Bears witness against the node, and says whether it is given up.
-    fn gives_up(&self, vigil: &mut Option<Vigil>, stuck_since: u64) -> bool {
-        let new = || Vigil::new(&self.node, Patience::Endless, stuck_since, false);
-        vigil.get_or_insert_with(new).look();
+    /// Closes the connection for good, for this reason.
+    fn end(&self, why: &AtomicBool) {
+        why.store(true, Ordering::Relaxed);
+        let _ = self.connection.shutdown(Shutdown::Both);
+    }
+
+    /// Says whether the node is given up, and bears witness against it if it takes nothing. Against one that says nothing
+    /// the front door's stream does.
+    fn gives_up(&self, vigil: &mut Option<Vigil>, quiet_since: u64, is_stuck: bool) -> bool {
+        if is_stuck {
+            let new = || Vigil::new(&self.node, Patience::Endless, quiet_since, false);
+            vigil.get_or_insert_with(new).look();
+        }
         let [before, after] = self.patience;
         let is_all_sent = self.signs.is_all_sent.load(Ordering::Relaxed);
         self.node.is_given_up(if is_all_sent { after } else { before })

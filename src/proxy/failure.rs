@@ -176,6 +176,7 @@ pub(super) fn broken(
         return error;
     }
     let late = context.connection.as_ref().and_then(|connection| connection.take_late());
+    let late = late.or_else(|| context.body.watch.is_late().then_some(Late::Node));
     let reach = match (late, error.esource()) {
         (Some(Late::Client), _) => {
             context.end(Cause::BodyTooSlow);

@@ -13,6 +13,9 @@ use crate::clock;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
 use crate::upstream::Place;
 
+/// How many pieces of a body Pingora's pipe from the client's half of an exchange to the node's holds.
+const PIPE: u32 = 4;
+
 /// Tells the node where the request came from. Hop-by-hop headers are gone by now: Pingora removes them before.
 pub(super) fn request(
     session: &Session,
@@ -70,6 +73,7 @@ pub(super) fn request_body(
     if is_end && body.as_ref().is_some_and(Bytes::is_empty) {
         *body = None;
     }
+    context.body.pieces = context.body.pieces.saturating_add(1);
     context.body.received += body.as_ref().map_or(0, |piece| piece.len() as u64);
     if context.body.limit.is_some_and(|limit| context.body.received > limit) {
         return Err(failure::body_too_large(context));
@@ -78,6 +82,18 @@ pub(super) fn request_body(
         context.body.sent_at = Some(clock::now());
     }
     Ok(())
+}
+
+/// Lets what is on its way to the node out of Pingora's pipe before the last piece goes in.
+///
+/// Pingora listens to the client only while the pipe has room, and after the last piece it does not wait for room: if the
+/// pipe were full then, nobody would see the client leave or the node's time end.
+pub(super) async fn let_pass(context: &Context) {
+    if context.body.pieces >= PIPE {
+        // Both halves of the exchange are one task, whose turns alternate: after two every other half had one.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Passes a node's answer on: what concerned our connection to it stays here, and the node's time goes on for the body.

@@ -166,6 +166,7 @@ impl ProxyHttp for Proxy {
         if is_end {
             context.body.watch.all_sent();
             attempt::await_head(session, context);
+            forward::let_pass(context).await;
         }
         Ok(())
     }

@@ -114,6 +114,35 @@ fn long_body_goes_to_another_node_whole() {
 }
 
 #[test]
+fn node_that_says_nothing_to_an_upload_has_its_time_however_it_came() {
+    // Four pieces fill Pingora's pipe to the node: the last of these bodies meet it full.
+    let halves = Framing { is_chunked: true, chunk: 16 << 10 };
+    for framing in [LENGTH, CHUNKED, CRUMBS, halves] {
+        for (length, pause) in [(30_000, 0), (1 << 20, 0), (1 << 20, 300)] {
+            let gate = Gate::default();
+            let closed = gate.clone();
+            let node = Origin::start(move |call| {
+                std::thread::sleep(Duration::from_millis(pause));
+                call.body();
+                closed.pass();
+                Next::Close
+            });
+            let site = Site::of(&[&node]).with_pool("timeouts: { first_byte: 700ms }");
+            let bookend = Bookend::start(&site);
+            let mut client = Client::connect(bookend.address());
+            // As it comes from afar: the ends of what is read are not those of chunks.
+            let request = framing.request("POST", &body_of(length));
+            for part in request.chunks(4_000) {
+                client.send(part);
+            }
+            assert!(client.has_data_within(Duration::from_secs(5)), "{framing:?} {length} {pause}");
+            assert_eq!(client.read_answer("POST").status, 504, "{framing:?} {length} {pause}");
+            gate.open();
+        }
+    }
+}
+
+#[test]
 fn upload_under_way_moves_to_another_node_whatever_its_method() {
     let body = body_of(1_000_000);
     let cases = [(LENGTH, "PUT"), (CHUNKED, "PUT"), (LENGTH, "POST"), (CRUMBS, "PATCH"), (LENGTH, "GET")];
