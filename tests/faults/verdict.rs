@@ -30,14 +30,14 @@ pub(crate) fn violations(row: &Row, form: &Form, evidence: &Evidence) -> Vec<Str
 
 /// Requests that failed in a way that the row does not allow, by kind and way.
 fn failures(row: &Row, evidence: &Evidence) -> Vec<String> {
-    let mut failed: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut failed: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
     for record in &evidence.records {
         if !record.is_served() && !may_fail(row, evidence, record) {
             let what = format!("{:?} of {:?}: {:?}", record.kind, record.place, record.outcome());
-            failed.entry(what).or_default().push(record.id);
+            failed.entry(what).or_default().push(record);
         }
     }
-    let mut found: Vec<String> = failed.into_iter().map(|(what, ids)| counted(&what, &ids)).collect();
+    let mut found: Vec<String> = failed.into_iter().map(|(what, records)| listed(&what, &records)).collect();
     let garbled = garbled(evidence);
     if !garbled.is_empty() {
         found.push(counted("a node got another body than was sent", &garbled));
@@ -143,11 +143,11 @@ fn in_use(row: &Row, evidence: &Evidence) -> Vec<String> {
 
 fn unanswered(row: &Row, evidence: &Evidence) -> Option<String> {
     let late = late(row, evidence);
-    (!late.is_empty()).then(|| counted("not answered while the fault lasted", &late))
+    (!late.is_empty()).then(|| listed("not answered while the fault lasted", &late))
 }
 
 /// Requests that had their answer only when all was healed, where the design saves them before.
-pub(crate) fn late(row: &Row, evidence: &Evidence) -> Vec<u64> {
+pub(crate) fn late<'a>(row: &Row, evidence: &'a Evidence) -> Vec<&'a Record> {
     let phases = evidence.phases;
     if row.answered == Answered::Once {
         return Vec::new();
@@ -156,7 +156,7 @@ pub(crate) fn late(row: &Row, evidence: &Evidence) -> Vec<u64> {
         let is_late = record.end.as_ref().is_none_or(|(at, _)| *at > phases.healed);
         record.kind.is_repeatable() && is_late
     });
-    late.map(|record| record.id).collect()
+    late.collect()
 }
 
 /// More attempts at all nodes than the row allows for each request.
@@ -169,4 +169,9 @@ fn too_many_attempts(row: &Row, form: &Form, evidence: &Evidence) -> Option<Stri
 fn counted(what: &str, ids: &[u64]) -> String {
     let examples: Vec<String> = ids.iter().take(EXAMPLES).map(u64::to_string).collect();
     format!("{} × {what} (as in request {})", ids.len(), examples.join(", "))
+}
+
+fn listed(what: &str, records: &[&Record]) -> String {
+    let examples: Vec<String> = records.iter().take(EXAMPLES).map(|record| record.ask.to_string()).collect();
+    format!("{} × {what} (as in request {})", records.len(), examples.join("; "))
 }

@@ -1,5 +1,7 @@
 //! What clients ask for: methods, bodies and connections, mixed at random from a seed.
 
+use std::fmt;
+
 use crate::node::{Order, Place};
 
 /// A kind of request by what may be done with it when a node fails.
@@ -107,6 +109,17 @@ impl Ask {
         }
         head.push_str("\r\n");
         head
+    }
+}
+
+/// What it is, for whoever looks for the reason of its fate.
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let framed = |is_chunked| if is_chunked { " chunked" } else { "" };
+        write!(f, "{} {}: ", self.order.id, self.kind.name())?;
+        write!(f, "{} B{}, ", self.order.sent, framed(self.sends_chunked))?;
+        write!(f, "answer of {} B{}", self.order.wanted, framed(self.order.chunked))?;
+        f.write_str(if self.is_fresh { ", fresh connection" } else { "" })
     }
 }
 

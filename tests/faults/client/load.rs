@@ -114,6 +114,7 @@ impl Shared {
     /// Puts the request on record now, and returns its life.
     fn send(self: Arc<Self>, ask: Ask, scheduled: Moment) -> impl Future<Output = ()> + Send {
         let record = Record {
+            ask,
             id: ask.order.id,
             kind: ask.kind,
             place: ask.order.place,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ask::Kind;
+use super::ask::{Ask, Kind};
 use crate::clock::Moment;
 use crate::node::Place;
 
@@ -26,6 +26,7 @@ pub(crate) enum Outcome {
 /// A request and what became of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
+    pub(crate) ask: Ask,
     pub(crate) id: u64,
     pub(crate) kind: Kind,
     pub(crate) place: Place,
