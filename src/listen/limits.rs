@@ -1,13 +1,15 @@
 //! How many connections there may be, in all and for one client.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::model::ClientNetwork;
 
 /// Connections of refused clients that may linger, so that a flood of them holds no more descriptors than that.
 const MOST_REFUSED: usize = 128;
@@ -19,7 +21,7 @@ pub struct Limits {
     possible: NonZeroUsize,
     most: AtomicUsize,
     open: AtomicUsize,
-    by_client: Mutex<HashMap<IpAddr, usize>>,
+    by_client: Mutex<HashMap<ClientNetwork, usize>>,
     emptied: Notify,
     refused: Arc<Semaphore>,
 }
@@ -28,7 +30,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Seat {
     limits: Arc<Limits>,
-    client: Option<IpAddr>,
+    client: Option<ClientNetwork>,
 }
 
 /// Why a connection gets no place.
@@ -82,8 +84,6 @@ impl Limits {
     }
 
     /// A place for a connection of `client`, which may have `most_for_client`; `None` counts it in all only.
-    ///
-    /// IPv6 clients are counted by their /64, which is what one of them is given (RFC 6177).
     pub fn seat(
         self: &Arc<Self>,
         client: IpAddr,
@@ -96,7 +96,7 @@ impl Limits {
         let Some(most) = most_for_client else {
             return Ok(Seat { limits: Arc::clone(self), client: None });
         };
-        let client = one_client(client);
+        let client = ClientNetwork::of(client);
         let mut by_client = self.by_client.lock();
         let count = by_client.entry(client).or_default();
         if *count >= most.get() {
@@ -127,16 +127,6 @@ impl Drop for Seat {
             }
         }
         self.limits.leave();
-    }
-}
-
-fn one_client(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        },
     }
 }
 
