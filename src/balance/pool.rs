@@ -14,10 +14,11 @@ use tokio::sync::watch;
 use super::discovery::Told;
 use super::registry::Registry;
 use super::selection::{RoundRobin, key, member};
+use crate::clock;
 use crate::config;
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
-use crate::upstream::{Asker, Jury, Member, Parking, Place};
+use crate::upstream::{Asker, Jury, Member, OverloadLine, Parking, Place, offer_room};
 
 /// The addresses that names among the nodes were last resolved to, by name and port.
 pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
@@ -41,6 +42,7 @@ pub struct Pool {
     jury: Jury,
     budget: Budget,
     parking: Arc<Parking>,
+    line: Arc<OverloadLine>,
     at_fault: Kinds,
     slow: Kinds,
     addresses: Mutex<Addresses>,
@@ -62,6 +64,7 @@ impl Pool {
             jury: Jury::new(settings.ejection.clone(), settings.slow_start),
             budget: Budget::new(settings.retry_budget),
             parking: registry.parking(&name),
+            line: registry.line(&name),
             at_fault: Kinds::new(AT_FAULT_FOR),
             slow: Kinds::new(SLOW_FOR),
             name,
@@ -105,6 +108,26 @@ impl Pool {
     /// Where requests wait while no node takes any.
     pub fn parking(&self) -> &Arc<Parking> {
         &self.parking
+    }
+
+    /// Where requests wait while every node that could take them is full.
+    pub fn line(&self) -> &Arc<OverloadLine> {
+        &self.line
+    }
+
+    /// Lets as many of those go on as there is room for.
+    pub fn offer_room(&self) {
+        if !self.line.is_idle() {
+            offer_room(&self.members.load(), &self.line, clock::millis());
+        }
+    }
+
+    /// Its configuration is in force: what it says of nodes holds for requests of older ones as well.
+    pub fn in_force(&self) {
+        for member in self.members.load().iter() {
+            member.bound();
+        }
+        self.offer_room();
     }
 
     /// The requests that failed alike on two nodes.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use crate::model::Name;
-use crate::upstream::{Node, Parking, Place, Pulse};
+use crate::upstream::{Node, OverloadLine, Parking, Place, Pulse};
 
 /// All nodes that some pool holds, by pool and address. A node that a reload keeps keeps its state.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub struct Registry {
     nodes: Mutex<HashMap<(Name, Place), Weak<Node>>>,
     pulses: Mutex<HashMap<Name, Weak<Pulse>>>,
     parkings: Mutex<HashMap<Name, Weak<Parking>>>,
+    lines: Mutex<HashMap<Name, Weak<OverloadLine>>>,
 }
 
 impl Registry {
@@ -24,7 +25,8 @@ impl Registry {
         if let Some(node) = known.upgrade() {
             return node;
         }
-        let node = Arc::new(Node::new(place, &shared(&self.pulses, pool)));
+        let node = Node::new(place, &shared(&self.pulses, pool)).with_line(self.line(pool));
+        let node = Arc::new(node);
         *known = Arc::downgrade(&node);
         node
     }
@@ -34,9 +36,15 @@ impl Registry {
         self.nodes.lock().retain(|_, node| node.strong_count() > 0);
         self.pulses.lock().retain(|_, pulse| pulse.strong_count() > 0);
         self.parkings.lock().retain(|_, parking| parking.strong_count() > 0);
+        self.lines.lock().retain(|_, line| line.strong_count() > 0);
     }
 
-    /// Where the requests of `pool` wait: those that came under an older configuration as well.
+    /// Where the requests of `pool` wait for a place at a node: those that came under an older configuration as well.
+    pub fn line(&self, pool: &Name) -> Arc<OverloadLine> {
+        shared(&self.lines, pool)
+    }
+
+    /// Where the requests of `pool` wait for a node to come back: those that came under an older configuration as well.
     pub fn parking(&self, pool: &Name) -> Arc<Parking> {
         shared(&self.parkings, pool)
     }

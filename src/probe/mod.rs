@@ -56,6 +56,7 @@ impl Probes {
     pub fn follow(&mut self, generation: &Generation) {
         let mut running = std::mem::take(&mut self.running);
         for pool in generation.pools() {
+            pool.in_force();
             let same = running.remove(pool.name()).filter(|work| Arc::ptr_eq(&work.pool, pool));
             let work = same.unwrap_or_else(|| Work::begin(pool, &self.observer));
             self.running.insert(pool.name().clone(), work);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Availability, Member, Rotation};
+use super::ramp::limit_returns;
+use super::{Availability, Member, OverloadLine, Rotation};
 use crate::model::Tier;
 
 /// The members of one pool and whose turn it is.
@@ -74,6 +75,7 @@ impl Lineup {
             self.rotation.take_back(refused, &offers.contenders);
         }
         offers.contenders.clear();
+        limit_returns(&self.members, now);
         let mut best: Option<Rank> = None;
         for (number, member) in self.members.iter().enumerate() {
             if offers.offered.contains(&number) {
@@ -91,6 +93,19 @@ impl Lineup {
         let winner = self.rotation.pick(&offers.contenders)?;
         offers.offered.push(winner);
         Some(winner)
+    }
+}
+
+/// Lets as many go on from `line` as there is room for at `now`, at those of `members` that nothing speaks against, or at the
+/// least bad where something speaks against all.
+pub fn offer_room(members: &[Arc<Member>], line: &OverloadLine, now: u64) {
+    if line.is_idle() {
+        return;
+    }
+    limit_returns(members, now);
+    let best = members.iter().map(|member| member.node.availability(now)).min();
+    for member in members.iter().filter(|member| Some(member.node.availability(now)) == best) {
+        line.offer(member.node.key(), member.room());
     }
 }
 

@@ -12,12 +12,18 @@ pub struct Load {
 impl Load {
     /// Requests that are at the node, from their beginning to the end of their answers.
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Whether the node takes another request, where no more than `most` may be at it at once.
     pub fn has_room(&self, most: Option<NonZeroU32>) -> bool {
         most.is_none_or(|most| self.in_flight() < most.get())
+    }
+
+    /// How many more requests the node takes, where no more than `most` may be at it at once.
+    pub(super) fn room(&self, most: Option<NonZeroU32>) -> usize {
+        let room = most.map_or(u32::MAX, |most| most.get().saturating_sub(self.in_flight()));
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Takes a place; `false` if there is none.
@@ -32,7 +38,8 @@ impl Load {
 
     /// Gives a place back that was taken.
     pub(super) fn give_back(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // Ordered with the look at the line that follows: see `OverloadLine::is_idle`.
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -47,5 +54,6 @@ mod tests {
         assert_eq!((load.in_flight(), load.has_room(most), load.has_room(None)), (2, false, true));
         load.give_back();
         assert!(load.has_room(most));
+        assert_eq!(load.room(most), 1);
     }
 }

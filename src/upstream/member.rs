@@ -27,7 +27,17 @@ pub struct Member {
 impl Member {
     /// Whether its node takes another request.
     pub fn has_room(&self) -> bool {
-        self.node.load().has_room(self.max_in_flight)
+        self.node.room(self.max_in_flight) > 0
+    }
+
+    /// How many more requests its node takes.
+    pub fn room(&self) -> usize {
+        self.node.room(self.max_in_flight)
+    }
+
+    /// Its bound holds from now on, for requests of older configurations as well.
+    pub fn bound(&self) {
+        self.node.bound(self.max_in_flight);
     }
 
     /// Takes a place for a request at `now`, in milliseconds of the clock; `None` if there is none.

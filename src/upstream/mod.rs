@@ -3,7 +3,7 @@
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
 //! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
 //! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
-//! While no node takes any requests, they wait in the [`Parking`].
+//! While no node takes any requests, they wait in the [`Parking`]; while all that could are full, in the [`OverloadLine`].
 
 mod check_call;
 mod evidence;
@@ -13,7 +13,9 @@ mod lineup;
 mod load;
 mod member;
 mod node;
+mod overload;
 mod parking;
+mod ramp;
 mod rotation;
 mod silence;
 mod slot;
@@ -25,10 +27,11 @@ pub use check_call::CheckCall;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
-pub use lineup::{Asker, Lineup, Offers};
+pub use lineup::{Asker, Lineup, Offers, offer_room};
 pub use load::Load;
 pub use member::{Member, Place};
-pub use node::{Availability, Checks, Node, Patience, Transition};
+pub use node::{Availability, Checks, Node, NodeKey, Patience, Transition};
+pub use overload::{Called, InLine, OverloadLine, Rank, Waiting};
 pub use parking::{Parking, Ticket};
 pub use rotation::Rotation;
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};

@@ -48,6 +48,6 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.end_trial();
-        self.node.load().give_back();
+        self.node.left();
     }
 }

@@ -1,0 +1,135 @@
+//! Those who wait, in lanes: fail-overs before newcomers, and apart by the nodes that are of no use to them.
+
+use smallvec::SmallVec;
+
+use super::order::{First, Order};
+use crate::model::ClientNetwork;
+use crate::upstream::NodeKey;
+
+/// Who waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub(super) client: ClientNetwork,
+    pub(super) rank: Rank,
+    /// The nodes whose places are of no use to it, in order and none twice.
+    excluded: SmallVec<[NodeKey; 2]>,
+}
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// A node failed it: another one is to save it.
+    FailOver,
+    /// No node has seen it yet.
+    Newcomer,
+}
+
+/// All lanes. There are as many as there are sets of nodes that requests wait past: with two nodes, three.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    length: usize,
+    /// Turns that were given.
+    turns: u64,
+}
+
+#[derive(Debug)]
+struct Lane {
+    rank: Rank,
+    excluded: SmallVec<[NodeKey; 2]>,
+    order: Order,
+    /// When it last had a turn, counted in turns.
+    had_turn: u64,
+}
+
+impl Waiting {
+    /// One of `client` that waits for a place at any node but those that are `excluded`.
+    pub fn new(client: ClientNetwork, rank: Rank, excluded: impl IntoIterator<Item = NodeKey>) -> Self {
+        let mut waiting = Self { client, rank, excluded: SmallVec::new() };
+        excluded.into_iter().for_each(|node| waiting.exclude(node));
+        waiting
+    }
+
+    pub(super) fn exclude(&mut self, node: NodeKey) {
+        if let Err(place) = self.excluded.binary_search(&node) {
+            self.excluded.insert(place, node);
+        }
+    }
+}
+
+impl Lanes {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(super) fn add(&mut self, number: u64, waiting: &Waiting) {
+        self.length += 1;
+        self.change(waiting, |order| order.add(number, waiting.client));
+    }
+
+    /// Adds one again whose turn was of no use.
+    pub(super) fn put_back(&mut self, number: u64, waiting: &Waiting) {
+        self.length += 1;
+        self.change(waiting, |order| order.put_back(number, waiting.client));
+    }
+
+    pub(super) fn remove(&mut self, number: u64, waiting: &Waiting) {
+        self.length = self.length.saturating_sub(1);
+        self.change(waiting, |order| order.remove(number, waiting.client));
+    }
+
+    /// Takes away the one whose turn it is, if a place at `node` is free.
+    pub(super) fn next(&mut self, node: NodeKey, first: First) -> Option<u64> {
+        let is_open = |lane: &&mut Lane| !lane.order.is_empty() && !lane.excluded.contains(&node);
+        let lane = self.lanes.iter_mut().filter(is_open).min_by_key(|lane| (lane.rank, lane.had_turn))?;
+        let number = lane.order.next(first)?;
+        self.turns += 1;
+        lane.had_turn = self.turns;
+        self.length = self.length.saturating_sub(1);
+        Some(number)
+    }
+
+    /// The one that has to make room for another: the newest of the client that has the most, if that is more than the
+    /// other's client would have; a newcomer, and any, if the other goes before newcomers.
+    pub(super) fn makes_room_for(&self, other: &Waiting) -> Option<u64> {
+        let has_too_many = |(count, _): &(usize, u64)| *count > self.count(other) + 1;
+        let newcomer = self.most(Rank::Newcomer);
+        let found = match other.rank {
+            Rank::Newcomer => newcomer.filter(has_too_many),
+            Rank::FailOver => newcomer.or_else(|| self.most(Rank::FailOver).filter(has_too_many)),
+        };
+        found.map(|(_, number)| number)
+    }
+
+    /// The most that one client has among those of a rank, and the newest of them.
+    fn most(&self, rank: Rank) -> Option<(usize, u64)> {
+        self.lanes.iter().filter(|lane| lane.rank == rank).filter_map(|lane| lane.order.most()).max()
+    }
+
+    fn count(&self, of: &Waiting) -> usize {
+        let lanes = self.lanes.iter().filter(|lane| lane.rank == of.rank);
+        lanes.map(|lane| lane.order.count(of.client)).sum()
+    }
+
+    /// The order of those who wait like this.
+    fn change(&mut self, like: &Waiting, change: impl FnOnce(&mut Order)) {
+        let is_theirs = |lane: &&mut Lane| lane.rank == like.rank && lane.excluded == like.excluded;
+        if let Some(lane) = self.lanes.iter_mut().find(is_theirs) {
+            return change(&mut lane.order);
+        }
+        self.lanes.retain(|lane| !lane.order.is_empty());
+        let mut lane = Lane::like(like);
+        change(&mut lane.order);
+        self.lanes.push(lane);
+    }
+}
+
+impl Lane {
+    fn like(like: &Waiting) -> Self {
+        Self { rank: like.rank, excluded: like.excluded.clone(), order: Order::default(), had_turn: 0 }
+    }
+}

@@ -1,0 +1,413 @@
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{ClientNetwork, Tier, Weight};
+use crate::upstream::{Member, Node, Place, Pulse, Slot, offer_room};
+
+const TARGET: u64 = 200;
+
+fn client(number: u32) -> ClientNetwork {
+    ClientNetwork::of(IpAddr::V4(Ipv4Addr::from_bits(number)))
+}
+
+fn newcomer(of: u32) -> Waiting {
+    Waiting::new(client(of), Rank::Newcomer, [])
+}
+
+fn fail_over(of: u32, excluded: &[NodeKey]) -> Waiting {
+    Waiting::new(client(of), Rank::FailOver, excluded.iter().copied())
+}
+
+fn called(place: &InLine) -> Option<Called> {
+    match place.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(called) => Some(called),
+        Poll::Pending => None,
+    }
+}
+
+/// Nodes of one pool, each with this many places.
+struct Site {
+    line: Arc<OverloadLine>,
+    members: Vec<Arc<Member>>,
+}
+
+impl Site {
+    fn new(places: &[u32]) -> Self {
+        let (line, pulse) = (Arc::new(OverloadLine::default()), Arc::new(Pulse::default()));
+        let member = |&most| {
+            let node = Node::new(Place::Unix("/a".into()), &pulse).with_line(Arc::clone(&line));
+            Arc::new(Member {
+                name: "node".to_owned(),
+                weight: Weight::ONE,
+                tier: Tier(0),
+                max_in_flight: NonZeroU32::new(most),
+                node: Arc::new(node),
+            })
+        };
+        Self { members: places.iter().map(member).collect(), line }
+    }
+
+    fn key(&self, node: usize) -> NodeKey {
+        self.members[node].node.key()
+    }
+
+    fn join(&self, waiting: Waiting) -> InLine {
+        self.line.join(waiting, 100_000, 1).expect("room in the line")
+    }
+
+    /// The numbers of those in `places` that have a turn after so many places at the first node became free, in the order
+    /// in which the turns came.
+    fn turns(&self, places: &[InLine], count: usize) -> Vec<usize> {
+        let mut turns = Vec::new();
+        for _ in 0..count {
+            self.line.freed(self.key(0));
+            let new = (0..places.len()).find(|number| !turns.contains(number) && places[*number].has_turn());
+            turns.extend(new);
+        }
+        turns
+    }
+}
+
+#[test]
+fn first_come_first_served_while_nobody_is_lost() {
+    let site = Site::new(&[1]);
+    let places: Vec<_> = (0..4).map(|number| site.join(newcomer(number))).collect();
+    assert_eq!(site.turns(&places, 5), [0, 1, 2, 3]);
+}
+
+#[test]
+fn newest_first_once_one_is_lost_until_all_is_calm() {
+    let site = Site::new(&[1]);
+    let lost = site.join(newcomer(9));
+    let mut places: Vec<_> = (0..3).map(|number| site.join(newcomer(number))).collect();
+    assert!(lost.is_lost(TARGET));
+    assert_eq!(called(&lost), Some(Called::Shed));
+    assert_eq!(site.turns(&places, 2), [2, 1]);
+    places.drain(1..).for_each(InLine::used);
+    // One still waits when the next ones come: within a second of the loss the newest goes first, and later the oldest.
+    places.extend(site.line.join(newcomer(4), 9, TARGET + CALM - 1));
+    assert_eq!(site.turns(&places, 1), [1]);
+    places.remove(1).used();
+    places.extend(site.line.join(newcomer(5), 9, TARGET + CALM));
+    assert_eq!(site.turns(&places, 1), [0]);
+}
+
+#[test]
+fn empty_line_begins_anew() {
+    let site = Site::new(&[1]);
+    let lost = site.join(newcomer(1));
+    assert!(lost.is_lost(TARGET) && site.line.is_idle());
+    let places: Vec<_> = (0..2).map(|number| site.join(newcomer(number))).collect();
+    assert_eq!(site.turns(&places, 1), [0]);
+}
+
+#[test]
+fn fail_overs_go_before_newcomers() {
+    let site = Site::new(&[1, 1]);
+    let places = [site.join(newcomer(1)), site.join(newcomer(2)), site.join(fail_over(3, &[site.key(1)]))];
+    assert_eq!(site.turns(&places, 3), [2, 0, 1]);
+}
+
+#[test]
+fn place_goes_to_one_who_can_use_it() {
+    let site = Site::new(&[1, 1]);
+    let places = [
+        site.join(fail_over(1, &[site.key(0)])),
+        site.join(newcomer(2)),
+        site.join(fail_over(3, &[site.key(1)])),
+    ];
+    assert_eq!(site.turns(&places, 3), [2, 1]);
+    assert_eq!(called(&places[0]), None);
+    site.line.freed(site.key(1));
+    assert!(places[0].has_turn());
+}
+
+#[test]
+fn flood_of_one_client_delays_the_others_by_one_turn_a_round() {
+    let site = Site::new(&[1]);
+    for is_late in [false, true] {
+        let lost = site.join(newcomer(0));
+        let flood: Vec<_> = (0..10_000).map(|_| site.join(newcomer(0))).collect();
+        if is_late {
+            assert!(lost.is_lost(TARGET));
+        }
+        drop(lost);
+        let others: Vec<_> = (1..=100).map(|number| site.join(newcomer(number))).collect();
+        for _ in 0..101 {
+            site.line.freed(site.key(0));
+        }
+        assert!(others.iter().all(InLine::has_turn), "late: {is_late}");
+        assert_eq!(flood.iter().filter(|place| place.has_turn()).count(), 1, "late: {is_late}");
+    }
+}
+
+#[test]
+fn client_that_comes_again_waits_for_the_round_to_end() {
+    let site = Site::new(&[1]);
+    let lost = site.join(newcomer(9));
+    let others = [site.join(newcomer(1)), site.join(newcomer(2))];
+    assert!(lost.is_lost(TARGET));
+    let again = site.join(newcomer(3));
+    site.line.freed(site.key(0));
+    assert!(again.has_turn(), "the newest goes first");
+    again.used();
+    let again = site.join(newcomer(3));
+    assert_eq!(site.turns(&others, 2), [1, 0]);
+    assert!(!again.has_turn());
+}
+
+#[test]
+fn full_line_makes_room_for_those_who_have_less_in_it() {
+    let site = Site::new(&[1]);
+    let join = |waiting| site.line.join(waiting, 4, 1);
+    let flood: Vec<_> = (0..4).map(|_| join(newcomer(0)).expect("room")).collect();
+    assert!(join(newcomer(0)).is_none());
+    let one = join(newcomer(1)).expect("room is made");
+    assert_eq!(flood.iter().map(called).collect::<Vec<_>>(), [None, None, None, Some(Called::Shed)]);
+    let two = join(newcomer(1)).expect("room is made");
+    assert!(join(newcomer(1)).is_none(), "as many as the other");
+    assert_eq!([&one, &two].map(called), [None, None]);
+    let saved: Vec<_> = (0..4).map(|_| join(fail_over(5, &[])).expect("newcomers make room")).collect();
+    assert_eq!(site.line.len(), 4);
+    assert!(join(fail_over(5, &[])).is_none() && join(newcomer(6)).is_none());
+    assert!(join(fail_over(6, &[])).is_some(), "of its own kind it has less");
+    assert_eq!(saved.iter().filter(|place| called(place).is_none()).count(), 3);
+}
+
+#[test]
+fn turn_that_is_not_used_goes_to_the_next() {
+    let site = Site::new(&[1]);
+    let [first, second, third] = [1, 2, 3].map(|number| site.join(newcomer(number)));
+    site.line.freed(site.key(0));
+    assert!(first.has_turn());
+    drop(first);
+    assert!(second.has_turn());
+    second.missed(|_| true);
+    assert_eq!((called(&second), called(&third)), (None, None), "nobody finds what it did not find");
+    site.line.freed(site.key(0));
+    assert!(second.has_turn(), "it kept its place");
+    second.missed(|_| false);
+    assert!(third.has_turn() && !second.has_turn());
+    drop(third);
+    site.line.freed(site.key(0));
+    assert!(!second.has_turn(), "these places are not for it");
+}
+
+#[test]
+fn place_that_becomes_free_meanwhile_is_not_lost() {
+    let site = Site::new(&[1]);
+    let first = site.join(newcomer(1));
+    site.line.freed(site.key(0));
+    // Another one took the place, and gave it back before the first one said so.
+    site.line.freed(site.key(0));
+    first.missed(|_| true);
+    assert!(first.has_turn());
+    first.used();
+    assert!(site.line.is_idle());
+}
+
+#[test]
+fn as_many_go_on_as_there_is_room_for() {
+    let site = Site::new(&[2, 1]);
+    let places: Vec<_> = (0..9).map(|number| site.join(newcomer(number))).collect();
+    for _ in 0..3 {
+        offer_room(&site.members, &site.line, 1);
+    }
+    assert_eq!(places.iter().filter(|place| place.has_turn()).count(), 3, "those who have a turn count");
+    assert_eq!(site.line.len(), 6);
+}
+
+#[test]
+fn a_turn_wakes_and_so_does_the_end() {
+    struct Flag(AtomicUsize);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let site = Site::new(&[1]);
+    let flag = Arc::new(Flag(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&flag));
+    let places: Vec<_> = (0..3).map(|_| site.line.join(newcomer(1), 3, 1).expect("room")).collect();
+    assert!(places.iter().all(|place| place.poll(&mut Context::from_waker(&waker)).is_pending()));
+    site.line.freed(site.key(0));
+    let _other = site.line.join(newcomer(2), 2, 1).expect("room is made");
+    assert_eq!(flag.0.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn ten_thousand_wait_cheaply() {
+    for clients in [1, 10_000] {
+        let site = Site::new(&[1]);
+        let began = std::time::Instant::now();
+        let mut places: VecDeque<_> =
+            (0..10_000).map(|number| site.join(newcomer(number % clients))).collect();
+        for number in 0..50_000 {
+            site.line.freed(site.key(0));
+            let place = places.pop_front().expect("one waits");
+            assert!(place.has_turn());
+            place.used();
+            places.push_back(site.join(newcomer(number % clients)));
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+}
+
+/// What can happen. Numbers that are too large are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Event {
+    Arrive(u32),
+    Answer(usize),
+    Fail(usize),
+    Leave(usize),
+    Pass(u64),
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (0u32..5).prop_map(Event::Arrive),
+        4 => (0usize..64).prop_map(Event::Answer),
+        2 => (0usize..64).prop_map(Event::Fail),
+        1 => (0usize..64).prop_map(Event::Leave),
+        3 => (0u64..80).prop_map(Event::Pass),
+    ]
+}
+
+struct Request {
+    client: u32,
+    tried: Vec<usize>,
+    slot: Option<Slot>,
+    place: Option<InLine>,
+    until: u64,
+}
+
+struct World {
+    site: Site,
+    requests: Vec<Request>,
+    longest: usize,
+    now: u64,
+    shed: usize,
+}
+
+impl World {
+    /// What `proxy` does for a request that has no place.
+    fn begin(&mut self, mut request: Request) {
+        let has_turn = request.place.as_ref().is_some_and(InLine::has_turn);
+        let untried = (0..self.site.members.len()).filter(|node| !request.tried.contains(node));
+        if has_turn || self.site.line.is_idle() {
+            let slots =
+                untried.clone().find_map(|node| Some((node, self.site.members[node].enter(self.now)?)));
+            if let Some((node, slot)) = slots {
+                request.tried.push(node);
+                request.slot = Some(slot);
+                request.place.take().into_iter().for_each(InLine::used);
+                return self.requests.push(request);
+            }
+        }
+        if let Some(place) = &request.place {
+            let keys: Vec<_> = untried.map(|node| self.site.key(node)).collect();
+            place.missed(|node| keys.contains(&node));
+            return self.requests.push(request);
+        }
+        let rank = if request.tried.is_empty() { Rank::Newcomer } else { Rank::FailOver };
+        let tried: Vec<_> = request.tried.iter().map(|&node| self.site.key(node)).collect();
+        request.until = self.now + TARGET;
+        request.place =
+            self.site.line.join(Waiting::new(client(request.client), rank, tried), self.longest, self.now);
+        match request.place {
+            Some(_) => self.requests.push(request),
+            None => self.shed += 1,
+        }
+        offer_room(&self.site.members, &self.site.line, self.now);
+    }
+
+    /// Everyone who was called or whose time is over does something about it, until nothing changes.
+    fn settle(&mut self) {
+        loop {
+            let now = self.now;
+            let is_due = |request: &Request| {
+                let place = request.place.as_ref()?;
+                (called(place).is_some() || now >= request.until).then_some(())
+            };
+            let Some(number) = self.requests.iter().position(|request| is_due(request).is_some()) else {
+                return;
+            };
+            let request = self.requests.swap_remove(number);
+            let place = request.place.as_ref().expect("it waits");
+            match called(place) {
+                Some(Called::Turn) => self.begin(request),
+                Some(Called::Shed) => self.shed += 1,
+                None => {
+                    assert!(place.is_lost(now));
+                    self.shed += 1;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, event: &Event) {
+        let at_nodes: Vec<_> =
+            (0..self.requests.len()).filter(|n| self.requests[*n].slot.is_some()).collect();
+        let pick = |which: usize| at_nodes.get(which % at_nodes.len().max(1)).copied();
+        match *event {
+            Event::Arrive(client) => {
+                self.begin(Request { client, tried: Vec::new(), slot: None, place: None, until: 0 });
+            }
+            Event::Answer(which) => drop(pick(which).map(|number| self.requests.swap_remove(number))),
+            Event::Fail(which) => {
+                if let Some(number) = pick(which) {
+                    let mut request = self.requests.swap_remove(number);
+                    request.slot = None;
+                    if request.tried.len() < self.site.members.len() {
+                        self.begin(request);
+                    }
+                }
+            }
+            Event::Leave(which) if self.requests.is_empty() => drop(which),
+            Event::Leave(which) => drop(self.requests.swap_remove(which % self.requests.len())),
+            Event::Pass(millis) => self.now += millis,
+        }
+    }
+
+    fn check(&self) {
+        let waiting = self.requests.iter().filter(|request| request.place.is_some()).count();
+        assert_eq!(self.site.line.len(), waiting);
+        assert!(waiting <= self.longest, "the line is bounded");
+        for (number, member) in self.site.members.iter().enumerate() {
+            let key = member.node.key();
+            let at_it =
+                self.requests.iter().filter(|r| r.slot.as_ref().is_some_and(|s| s.node().key() == key));
+            assert_eq!(member.node.load().in_flight() as usize, at_it.count(), "places taken and given back");
+            let waits_for_it = |r: &Request| r.place.is_some() && !r.tried.contains(&number);
+            assert!(!member.has_room() || !self.requests.iter().any(waits_for_it), "nobody is left behind");
+        }
+        assert!(
+            self.requests.iter().all(|r| r.place.is_none() || self.now < r.until),
+            "nobody waits too long"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn line_serves_whoever_it_can(
+        places in prop::collection::vec(1u32..4, 1..4),
+        longest in 1usize..8,
+        events in prop::collection::vec(events(), 1..150),
+    ) {
+        let site = Site::new(&places);
+        let mut world = World { site, requests: Vec::new(), longest, now: 1, shed: 0 };
+        for event in &events {
+            world.step(event);
+            world.settle();
+            world.check();
+        }
+        world.requests.clear();
+        prop_assert!(world.site.line.is_idle());
+        prop_assert!(world.site.members.iter().all(|member| member.node.load().in_flight() == 0));
+    }
+}
