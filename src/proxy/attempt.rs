@@ -2,6 +2,7 @@
 
 mod parking;
 mod testimony;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -210,7 +211,7 @@ pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingor
     if context.attempts.returns > 0 {
         tokio::time::sleep(backoff(context.attempts.returns, fastrand::f64())).await;
     }
-    parking::wait(session, context).await
+    waiting::wait(session, context).await
 }
 
 /// Begins an attempt at the best node there is; `None` if there is none.

@@ -1,0 +1,71 @@
+//! The waits of a request: for a node to come back while none takes it.
+//!
+//! Whoever waits is listened to, so that a request whose client has left waits for nobody.
+
+use std::time::Duration;
+
+use http::header;
+use pingora_proxy::Session;
+
+use super::super::admit::body_length;
+use super::super::context::Context;
+use super::super::failure;
+use crate::clock;
+use crate::listen::Connection;
+
+/// Bodies up to this length are read while their request waits, so that it shows when the client leaves.
+const READ_AHEAD: u64 = super::SURELY_KEPT;
+
+/// Waits until it is the request's turn again, or its time is over; either way it asks the nodes once more.
+///
+/// # Errors
+///
+/// If the client leaves meanwhile.
+pub(in crate::proxy) async fn wait(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
+    let Some(until) = context.attempts.parked_until() else { return Ok(()) };
+    let left = Duration::from_millis(until.saturating_sub(clock::millis()));
+    let connection = context.connection.clone();
+    tokio::select! {
+        _ = tokio::time::timeout(left, context.attempts.released()) => {}
+        gone = client_leaves(session, connection.as_deref(), left) => {
+            return Err(failure::left_while_waiting(gone, context));
+        }
+    }
+    if let Some(connection) = &connection {
+        connection.await_body();
+    }
+    context.attempts.unpark();
+    Ok(())
+}
+
+/// Ready when the client leaves, as far as that can be seen: behind a long body that nobody has read it cannot. A short one
+/// is read meanwhile, and kept.
+async fn client_leaves(
+    session: &mut Session,
+    connection: Option<&Connection>,
+    left: Duration,
+) -> Box<pingora::Error> {
+    if !session.as_mut().is_body_done() {
+        let is_short = body_length(session).is_some_and(|length| length <= READ_AHEAD);
+        if !is_short || session.req_header().headers.contains_key(header::EXPECT) {
+            return std::future::pending().await;
+        }
+        session.as_mut().enable_retry_buffering();
+        loop {
+            match session.as_mut().read_request_body().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return error,
+            }
+        }
+    }
+    if let Some(connection) = connection {
+        // The front door's stream is to look whether the client leaves, and to leave alone what it sends.
+        connection.await_node(left.saturating_add(Duration::from_secs(1)));
+    }
+    loop {
+        if let Err(error) = session.as_mut().read_body_or_idle(true).await {
+            return error;
+        }
+    }
+}
