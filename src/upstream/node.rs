@@ -1,14 +1,13 @@
 //! One server: how it stands.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Load, OverloadLine, Place, Pulse, Share, Silence, Slot, Standing,
-    Stay, Thresholds, Why,
+    CheckCall, Evidence, Fault, Health, Load, Place, Pulse, Room, Share, Silence, Standing, Stay, Thresholds,
+    Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -50,9 +49,6 @@ const LONGEST_TRIAL: u64 = 3_000;
 /// How long a node that closed a connection as that was used again is not trusted with one, in milliseconds.
 const DISTRUST: u64 = 60_000;
 
-/// No configuration in force has said yet how much a node may have to do at once.
-const UNTOLD: u64 = u64::MAX;
-
 /// How long an attempt waits for a node that says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -89,18 +85,9 @@ pub struct Node {
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
     resting_until: AtomicU64,
     load: Load,
-    /// The bound on its load that the configuration in force sets; 0 is none, [`UNTOLD`] not told.
-    most: AtomicU64,
-    /// The most requests that it takes on its way back.
-    ceiling: AtomicU32,
-    /// Where those wait who want a place.
-    line: Arc<OverloadLine>,
+    pub(super) room: Room,
     check_call: CheckCall,
 }
-
-/// Which node it is, for those who compare nodes and do not hold them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeKey(usize);
 
 /// What traffic said.
 #[derive(Debug, Default)]
@@ -140,22 +127,9 @@ impl Node {
             answered_at: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
             load: Load::default(),
-            most: AtomicU64::new(UNTOLD),
-            ceiling: AtomicU32::new(u32::MAX),
-            line: Arc::default(),
+            room: Room::default(),
             check_call: CheckCall::default(),
         }
-    }
-
-    /// The node, whose places are waited for in `line`.
-    #[must_use]
-    pub fn with_line(self, line: Arc<OverloadLine>) -> Self {
-        Self { line, ..self }
-    }
-
-    /// Which node it is.
-    pub fn key(&self) -> NodeKey {
-        NodeKey(std::ptr::from_ref(self).addr())
     }
 
     /// Where the node is.
@@ -211,55 +185,6 @@ impl Node {
     /// Asks for a check as soon as may be.
     pub fn check_call(&self) -> &CheckCall {
         &self.check_call
-    }
-
-    /// From now on `most` may be at it at once, whatever the configuration of a request says.
-    pub(super) fn bound(&self, most: Option<NonZeroU32>) {
-        self.most.store(most.map_or(0, |most| u64::from(most.get())), Ordering::Relaxed);
-    }
-
-    /// On its way back it takes no more than so many at once.
-    pub(super) fn limit_return(&self, ceiling: u32) {
-        self.ceiling.store(ceiling, Ordering::Relaxed);
-    }
-
-    /// How many more requests it takes, of `most` at once where no configuration in force says more.
-    pub(super) fn room(&self, most: Option<NonZeroU32>) -> usize {
-        self.load.room(self.most(most)).min(self.room_of_return())
-    }
-
-    /// Takes a place for a request at `now`; `None` if there is none.
-    pub(super) fn enter(self: &Arc<Self>, most: Option<NonZeroU32>, now: u64) -> Option<Slot> {
-        if self.room_of_return() == 0 || !self.load.take(self.most(most)) {
-            return None;
-        }
-        let is_trial = self.wants_trial(now).is_some();
-        if is_trial {
-            self.tried_at.store(now.max(1), Ordering::Relaxed);
-        }
-        Some(Slot::new(Arc::clone(self), now, is_trial))
-    }
-
-    /// A request is no longer at it: there is room for one that waits.
-    pub(super) fn left(&self) {
-        self.load.give_back();
-        self.line.freed(self.key());
-    }
-
-    /// The bound that holds for a request whose own configuration says `most`.
-    pub(super) fn most(&self, most: Option<NonZeroU32>) -> Option<NonZeroU32> {
-        match self.most.load(Ordering::Relaxed) {
-            UNTOLD => most,
-            told => u32::try_from(told).ok().and_then(NonZeroU32::new),
-        }
-    }
-
-    fn room_of_return(&self) -> usize {
-        if !self.is_returning() {
-            return usize::MAX;
-        }
-        let room = self.ceiling.load(Ordering::Relaxed).saturating_sub(self.load.in_flight());
-        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Something came from the node: it is not silent.

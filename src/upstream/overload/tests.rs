@@ -367,7 +367,7 @@ impl World {
                     }
                 }
             }
-            Event::Leave(which) if self.requests.is_empty() => drop(which),
+            Event::Leave(_) if self.requests.is_empty() => {}
             Event::Leave(which) => drop(self.requests.swap_remove(which % self.requests.len())),
             Event::Pass(millis) => self.now += millis,
         }
