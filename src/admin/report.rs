@@ -11,7 +11,7 @@ use super::status::{Configuration, FirstByte, Node, NodeState, Pool, Refused, Re
 use crate::balance;
 use crate::clock;
 use crate::config;
-use crate::observe::{Latency, NodeNow, NodeTally, Now, Tally};
+use crate::observe::{Latency, NodeNow, NodeTally, Now, PoolNow, Tally};
 use crate::reload::in_full;
 use crate::upstream::{Availability, Member, Stay};
 
@@ -47,10 +47,14 @@ pub(super) fn status(desk: &Desk) -> Status {
 /// What the gauges are now.
 pub(super) fn now(desk: &Desk) -> Now {
     let (generation, millis) = (desk.current.load(), clock::millis());
-    let (mut nodes, mut waiting) = (Vec::new(), Vec::new());
+    let (mut nodes, mut pools) = (Vec::new(), Vec::new());
     for pool in generation.pools() {
         let members = pool.members();
-        waiting.push((pool.name().to_string(), pool.parking().len()));
+        pools.push(PoolNow {
+            pool: pool.name().to_string(),
+            waiting: pool.parking().len(),
+            in_line: pool.line().len(),
+        });
         for node in &pool.settings().nodes {
             let members = of_node(&members, node);
             nodes.push(NodeNow {
@@ -68,7 +72,7 @@ pub(super) fn now(desk: &Desk) -> Now {
         is_last_reload_good: refused.is_none_or(|refused| refused.is_superseded),
         body_bytes: desk.current.bodies().taken(),
         nodes,
-        waiting,
+        pools,
     }
 }
 
@@ -113,8 +117,15 @@ impl Sources<'_> {
             }
         }
         let available = nodes.iter().filter(|node| node.state.is_serving()).count();
-        let waiting = pool.parking().len();
-        Pool { name: name.to_owned(), available, waiting, requests: requests(outcomes), nodes }
+        Pool {
+            name: name.to_owned(),
+            available,
+            waiting: pool.parking().len(),
+            in_line: pool.line().len(),
+            shed: self.tally.shed.get(name).copied().unwrap_or_default(),
+            requests: requests(outcomes),
+            nodes,
+        }
     }
 
     fn node(&self, pool: &str, node: &config::Node, members: &[&Arc<Member>], recent: u64) -> Node {
@@ -265,6 +276,7 @@ mod tests {
             Outcome::Failed(Reach::Truncated),
             Outcome::Cut,
             Outcome::NoNode,
+            Outcome::Shed,
             Outcome::Refused,
             Outcome::ClientGone,
             Outcome::Internal,

@@ -84,6 +84,10 @@ pub struct Pool {
     pub available: usize,
     /// Requests that wait because no node takes any.
     pub waiting: usize,
+    /// Requests that wait for a place because every node is full.
+    pub in_line: usize,
+    /// Requests that waited for a place in vain.
+    pub shed: u64,
     /// Requests for it.
     pub requests: Requests,
     /// Its nodes, in the order of the file.

@@ -127,11 +127,18 @@ fn table(pool: &Pool, has_colour: bool) -> String {
     let head = paint(&head, Colour::Bold, has_colour);
     let mut rows = vec![headings()];
     rows.extend(pool.nodes.iter().map(row));
-    let waiting = match pool.waiting {
+    let some = |count: u64, what: &str| match count {
         0 => String::new(),
-        count => format!(", {} wait for one", grouped(count as u64)),
+        count => format!(", {} {what}", grouped(count)),
     };
-    format!("{head}, {serving}{waiting}, {}\n{}", summary(&pool.requests), aligned(&rows, has_colour))
+    let waiting = some(pool.waiting as u64, "wait for one");
+    let in_line = some(pool.in_line as u64, "wait for a place");
+    let shed = some(pool.shed, "shed");
+    format!(
+        "{head}, {serving}{waiting}{in_line}, {}{shed}\n{}",
+        summary(&pool.requests),
+        aligned(&rows, has_colour)
+    )
 }
 
 fn headings() -> Vec<Cell> {

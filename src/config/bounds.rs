@@ -10,6 +10,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Waiting for something that a time-out ends.
 pub(super) const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
+/// Waiting for a place at a node: longer than this is not waiting but a queue that makes everybody late.
+pub(super) const TARGET: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(10);
 /// Waiting for the head of a request. Pingora waits a minute for the first one of a connection, whatever it is told.
 pub(super) const HEAD_TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);
 /// Doing something again and again.

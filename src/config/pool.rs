@@ -24,7 +24,7 @@ pub struct Pool {
     pub retry: Retry,
     /// Retries of what may have reached a node, for each hundred requests, beside ten a second.
     pub retry_budget: u32,
-    /// How requests wait while no node takes any; `None` is not at all.
+    /// How requests wait while no node takes any, or while all are full; `None` is not at all.
     pub queue: Option<Queue>,
     /// How long a node may take.
     pub timeouts: NodeTimeouts,

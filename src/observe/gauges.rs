@@ -15,8 +15,19 @@ pub struct Now {
     pub body_bytes: u64,
     /// Every node.
     pub nodes: Vec<NodeNow>,
-    /// Every pool by its name, with the requests that wait because no node takes any.
-    pub waiting: Vec<(String, usize)>,
+    /// Every pool.
+    pub pools: Vec<PoolNow>,
+}
+
+/// A pool as it is when somebody asks.
+#[derive(Clone, Debug)]
+pub struct PoolNow {
+    /// Its name.
+    pub pool: String,
+    /// Requests that wait because no node takes any.
+    pub waiting: usize,
+    /// Requests that wait for a place because every node is full.
+    pub in_line: usize,
 }
 
 /// A node as it is when somebody asks.
@@ -38,6 +49,7 @@ pub(super) struct Gauges {
     node_available: IntGaugeVec,
     node_in_flight: IntGaugeVec,
     pool_waiting: IntGaugeVec,
+    pool_in_line: IntGaugeVec,
     connections: IntGauge,
     generation: IntGauge,
     last_reload: IntGauge,
@@ -69,6 +81,12 @@ impl Gauges {
                 "Requests that wait because no node of their pool takes any.",
                 &["pool"],
             )?,
+            pool_in_line: gauges(
+                registry,
+                "bookend_pool_in_line",
+                "Requests that wait for a place because every node of their pool is full.",
+                &["pool"],
+            )?,
             connections: gauge(registry, "bookend_connections", "Client connections that are open.")?,
             generation: gauge(
                 registry,
@@ -94,8 +112,11 @@ impl Gauges {
         self.generation.set(i64::try_from(now.generation).unwrap_or(i64::MAX));
         self.last_reload.set(i64::from(now.is_last_reload_good));
         self.pool_waiting.reset();
-        for (pool, waiting) in &now.waiting {
-            self.pool_waiting.with_label_values(&[pool]).set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        self.pool_in_line.reset();
+        for PoolNow { pool, waiting, in_line } in &now.pools {
+            for (gauge, count) in [(&self.pool_waiting, waiting), (&self.pool_in_line, in_line)] {
+                gauge.with_label_values(&[pool]).set(i64::try_from(*count).unwrap_or(i64::MAX));
+            }
         }
         self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();

@@ -9,8 +9,8 @@ use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::gauges::{Gauges, NodeNow, Now};
-use super::{Attempt, Ended, Limit};
+use super::gauges::{Gauges, NodeNow, Now, PoolNow};
+use super::{Attempt, Ended, Limit, WaitEnd};
 use crate::retry::NotKept;
 
 /// Seconds; from a small page in the same rack to a report that takes a minute.
@@ -37,6 +37,7 @@ pub struct Metrics {
     connections_refused: IntCounterVec,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
+    pub(super) wait_seconds: HistogramVec,
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
     gauges: Gauges,
@@ -50,6 +51,7 @@ impl Metrics {
     /// Only if a name were wrong or there twice, which a test rules out.
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
+        let histograms = |name, help, labels| histograms(&registry, name, help, labels);
         let metrics = Self {
             requests: counters(
                 &registry,
@@ -58,7 +60,6 @@ impl Metrics {
                 &["route", "pool", "node", "class", "outcome"],
             )?,
             request_seconds: histograms(
-                &registry,
                 "bookend_request_duration_seconds",
                 "From the head of a request to the end of its answer.",
                 &["route"],
@@ -70,7 +71,6 @@ impl Metrics {
                 &["pool", "node", "reach", "followed"],
             )?,
             first_byte_seconds: histograms(
-                &registry,
                 "bookend_node_first_byte_seconds",
                 "From the last byte of a request to the head of the node's answer.",
                 &["pool", "node"],
@@ -99,6 +99,11 @@ impl Metrics {
                 "Bodies of requests that could not be kept for another attempt, by why.",
                 &["pool", "why"],
             )?,
+            wait_seconds: histograms(
+                "bookend_pool_wait_seconds",
+                "How long requests waited for a place at a node while all were full, by how that ended.",
+                &["pool", "end"],
+            )?,
             access_log_dropped: counter(
                 &registry,
                 "bookend_access_log_dropped_total",
@@ -112,14 +117,18 @@ impl Metrics {
             gauges: Gauges::new(&registry)?,
             registry,
         };
-        // What begins at 1 has not risen for those who watch it.
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// What begins at 1 has not risen for those who watch it.
+    fn begin(&self) {
         for result in [IN_FORCE, REFUSED] {
-            metrics.reloads.with_label_values(&[result]);
+            self.reloads.with_label_values(&[result]);
         }
         for limit in [Limit::InAll, Limit::ForClient] {
-            metrics.connections_refused.with_label_values(&[limit.as_str()]);
+            self.connections_refused.with_label_values(&[limit.as_str()]);
         }
-        Ok(metrics)
     }
 
     pub(super) fn request_ended(&self, ended: &Ended<'_>) {
@@ -149,6 +158,10 @@ impl Metrics {
         self.bodies_not_kept.with_label_values(&[pool, why.as_str()]).inc();
     }
 
+    pub(super) fn waited(&self, pool: &str, end: WaitEnd, waited: Duration) {
+        self.wait_seconds.with_label_values(&[pool, end.as_str()]).observe(waited.as_secs_f64());
+    }
+
     pub(super) fn access_log_dropped(&self) -> &IntCounter {
         &self.access_log_dropped
     }
@@ -173,6 +186,11 @@ impl Metrics {
         for NodeNow { pool, node, .. } in &now.nodes {
             for to in STANDINGS {
                 self.node_transitions.with_label_values(&[pool, node, to]);
+            }
+        }
+        for PoolNow { pool, .. } in &now.pools {
+            for end in WaitEnd::ALL {
+                self.wait_seconds.with_label_values(&[pool.as_str(), end.as_str()]);
             }
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())

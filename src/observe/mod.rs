@@ -16,7 +16,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
-pub use self::gauges::{NodeNow, Now};
+pub use self::gauges::{NodeNow, Now, PoolNow};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
 use crate::retry::{NotKept, Outcome, Reach};
@@ -70,6 +70,17 @@ pub enum Limit {
     ForClient,
 }
 
+/// How the wait for a place at a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitEnd {
+    /// There was a place.
+    Turn,
+    /// There was none in time, or no room to wait.
+    Shed,
+    /// The request went another way, or its client did.
+    Left,
+}
+
 /// An attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -89,6 +100,19 @@ impl Limit {
         match self {
             Self::InAll => "in all",
             Self::ForClient => "for one client",
+        }
+    }
+}
+
+impl WaitEnd {
+    const ALL: [Self; 3] = [Self::Turn, Self::Shed, Self::Left];
+
+    /// The end in a word, for metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Shed => "shed",
+            Self::Left => "left",
         }
     }
 }
@@ -135,6 +159,11 @@ impl Observer {
     /// The body of a request is not kept: if its node fails, it cannot go to another one.
     pub fn body_not_kept(&self, pool: &str, why: NotKept) {
         self.metrics.body_not_kept(pool, why);
+    }
+
+    /// A request has waited for a place at a node of the pool.
+    pub fn waited(&self, pool: &str, end: WaitEnd, waited: Duration) {
+        self.metrics.waited(pool, end, waited);
     }
 
     /// A node's answer began.

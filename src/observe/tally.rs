@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use prometheus::core::Collector;
 use prometheus::proto::{Histogram, Metric, MetricFamily};
 
-use super::Metrics;
+use super::{Metrics, WaitEnd};
 
 /// What was counted since the start.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Tally {
     pub outcomes: BTreeMap<String, u64>,
     /// By pool and node; requests that reached no node are at the node `none`.
     pub nodes: HashMap<(String, String), NodeTally>,
+    /// Requests that waited for a place at a node in vain, by pool.
+    pub shed: HashMap<String, u64>,
 }
 
 /// What was counted for one node.
@@ -53,6 +55,11 @@ impl Metrics {
         }
         for metric in metrics(&self.first_byte_seconds.collect()) {
             tally.node(metric).first_byte = Latency::of(metric.get_histogram());
+        }
+        for metric in metrics(&self.wait_seconds.collect()) {
+            if label(metric, "end") == WaitEnd::Shed.as_str() {
+                tally.shed.insert(label(metric, "pool"), metric.get_histogram().get_sample_count());
+            }
         }
         tally
     }

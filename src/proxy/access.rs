@@ -1,5 +1,6 @@
-//! What the access log tells of a request.
+//! What the access log tells of a request, and of whom.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use http::{HeaderName, Version, header};
@@ -19,14 +20,10 @@ pub(super) fn record<'a>(
     let head = session.req_header();
     let value = |name: HeaderName| head.headers.get(name).map(header::HeaderValue::as_bytes);
     let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let client = context.connection.as_ref().and_then(|connection| {
-        let peer = connection.client().ip();
-        headers::client(Some(peer), &head.headers, &connection.listener().trusted_proxies).address
-    });
     Record {
         ended,
         began: now.checked_sub(ended.took).unwrap_or(now),
-        client,
+        client: client(session, context),
         asked: Some(Asked {
             method: head.method.as_str(),
             host: authority.or_else(|| value(header::HOST)),
@@ -38,6 +35,14 @@ pub(super) fn record<'a>(
         bytes: session.as_downstream().body_bytes_sent() as u64,
         first_byte: context.passed.as_ref().and_then(|passed| passed.first_byte),
     }
+}
+
+/// Who sent the request, past the proxies that are trusted.
+pub(super) fn client(session: &Session, context: &Context) -> Option<IpAddr> {
+    let connection = context.connection.as_ref()?;
+    let peer = connection.client().ip();
+    let headers = &session.req_header().headers;
+    headers::client(Some(peer), headers, &connection.listener().trusted_proxies).address
 }
 
 fn protocol(version: Version) -> &'static str {

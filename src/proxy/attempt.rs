@@ -1,6 +1,7 @@
 //! Attempts: one node after the other, each the best that the request has not tried.
 
 mod parking;
+mod queueing;
 mod testimony;
 mod waiting;
 
@@ -14,9 +15,11 @@ use pingora_proxy::Session;
 use smallvec::SmallVec;
 
 use self::parking::Parked;
+use self::queueing::Queued;
+pub(super) use self::queueing::reserve;
 use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
-use super::admit::body_length;
+use super::admit;
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -55,6 +58,19 @@ pub(super) struct Attempts {
     met_a_dead_connection: bool,
     /// Every node refused it, and it waits or has waited for one to come back.
     parked: Option<Parked>,
+    /// Every node that could take it is full, and it waits for a place.
+    queued: Option<Queued>,
+    /// The last of the history has its place, and has not begun.
+    is_reserved: bool,
+}
+
+/// Why there is no attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nowhere {
+    /// There is no place at the best node there is.
+    Full,
+    /// Every node refused the request, or there is none.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -164,21 +180,28 @@ impl Attempts {
         self.history.iter().any(|attempt| attempt.is_at(member) && answered(attempt))
     }
 
-    /// Picks the best node for the next attempt and remembers it as tried.
-    fn next(&mut self, pool: &Pool, asker: Asker) -> Option<Arc<Member>> {
+    /// Whether the next attempt is rather at this member than at others.
+    fn is_first_choice(&self, member: &Arc<Member>) -> bool {
+        // An answer that was set aside is worth asking for again.
+        if self.returns == 0 { !self.has_tried(member) } else { self.has_answered(member) }
+    }
+
+    /// Picks the best node for the next attempt, takes a place there, and remembers it as tried.
+    fn next(&mut self, pool: &Pool, asker: Asker) -> Result<(), Nowhere> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
-        let first_choice = if self.returns == 0 {
-            pool.select(asker, |member| !self.has_tried(member))
-        } else {
-            // An answer that was set aside is worth asking for again.
-            pool.select(asker, |member| self.has_answered(member))
-        };
-        let member = first_choice.or_else(|| pool.select(asker, |member| !self.has_refused(member)))?;
-        let now = clock::millis();
-        let slot = Some(member.enter(now)?);
-        self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot, since: now, open: None });
-        Some(member)
+        if !self.may_enter(pool, asker == Asker::Repeatable) {
+            return Err(Nowhere::Full);
+        }
+        let member = pool
+            .select(asker, |member| self.is_first_choice(member))
+            .or_else(|| pool.select(asker, |member| !self.has_refused(member)))
+            .ok_or(Nowhere::Refused)?;
+        let since = clock::millis();
+        let slot = Some(member.enter(since).ok_or(Nowhere::Full)?);
+        self.history.push(Attempt { member, reach: None, slot, since, open: None });
+        self.is_reserved = true;
+        Ok(())
     }
 }
 
@@ -211,23 +234,22 @@ pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingor
     if context.attempts.returns > 0 {
         tokio::time::sleep(backoff(context.attempts.returns, fastrand::f64())).await;
     }
-    waiting::wait(session, context).await
+    waiting::for_a_node(session, context).await
 }
 
-/// Begins an attempt at the best node there is; `None` if there is none.
-///
-/// `body_length` is `None` where it is not known.
-pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<Box<HttpPeer>> {
+/// Begins the attempt that has its place; `None` if there is none that has.
+pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<HttpPeer>> {
     let admitted = context.admitted.as_ref()?;
     let route = context.generation.route(admitted.route)?;
-    let member = context.attempts.next(&route.pool, asker(admitted.request, body_length))?;
+    context.attempts.is_reserved = false;
+    let member = context.attempts.last()?;
     context.body.sent_at = None;
     // What the client has sent so far comes again, out of the replay buffer.
     context.body.received = 0;
     context.body.pieces = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
-    let may_stall = body_length.is_none_or(|length| length > SURELY_KEPT);
+    let may_stall = body_length(session).is_none_or(|length| length > SURELY_KEPT);
     if matches!(member.node.place(), Place::Unix(_)) && may_stall {
         // No kernel watches a Unix socket whose other end stopped reading.
         peer.options.read_timeout = Some(route.timeouts.first_byte.max(route.timeouts.between_bytes));
@@ -271,7 +293,7 @@ pub(super) fn watch_upload(session: &Session, context: &mut Context) {
     let (Some(admitted), Some(member)) = (&context.admitted, context.attempts.last()) else { return };
     let Some(route) = context.route() else { return };
     let rules = &route.retry.rules;
-    let is_kept = body_length(session).is_none_or(|length| length <= rules.body_buffer);
+    let is_kept = admit::body_length(session).is_none_or(|length| length <= rules.body_buffer);
     let may_repeat = rules.part_sent || admitted.request.repeatability != Repeatability::Unsafe;
     // Half a request can be sent again at once: the node has not all of it.
     let is_movable = is_kept && may_repeat && context.attempts.has_untried(&route.pool);
@@ -281,6 +303,11 @@ pub(super) fn watch_upload(session: &Session, context: &mut Context) {
     let node = Arc::clone(&member.node);
     let first_byte = route.timeouts.first_byte;
     context.body.watch.begin(node, [before, after], first_byte);
+}
+
+/// How long the body of the request is, if that is known.
+fn body_length(session: &mut Session) -> Option<u64> {
+    if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) }
 }
 
 /// Whether another node can serve the request if the first one fails it.

@@ -9,7 +9,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 
 use super::admit::body_length;
-use super::attempt::{self, Hearing};
+use super::attempt::{self, Hearing, Nowhere};
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -41,6 +41,8 @@ pub(super) enum Cause {
     BodyInvalid,
     /// Every node refused it, or there is none.
     NoNode,
+    /// Every node that could take it is full, and it has waited for a place as long as it may.
+    Overloaded,
     /// A node had it and broke, answered nonsense, or was silent, and it may not be repeated.
     Node(Reach),
     /// A node answered with this, was asked to be outdone by another, and was not.
@@ -62,7 +64,7 @@ impl Cause {
             Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Some(StatusCode::REQUEST_TIMEOUT),
-            Self::NoNode => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoNode | Self::Overloaded => Some(StatusCode::SERVICE_UNAVAILABLE),
             Self::Node(reach) => match reach {
                 Reach::NotSent => Some(StatusCode::SERVICE_UNAVAILABLE),
                 Reach::PartSent | Reach::MaybeSent | Reach::Nonsense => Some(StatusCode::BAD_GATEWAY),
@@ -80,6 +82,7 @@ impl Cause {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::NoNode => Outcome::NoNode,
+            Self::Overloaded => Outcome::Shed,
             Self::Node(Reach::Truncated) | Self::Unfinished(_) => Outcome::Cut,
             Self::Node(reach) => Outcome::Failed(*reach),
             Self::FirstAnswer(status) => Outcome::Failed(Reach::Answered(*status)),
@@ -96,6 +99,15 @@ impl Cause {
     }
 }
 
+impl From<Nowhere> for Cause {
+    fn from(why: Nowhere) -> Self {
+        match why {
+            Nowhere::Full => Self::Overloaded,
+            Nowhere::Refused => Self::NoNode,
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,6 +119,7 @@ impl fmt::Display for Cause {
             Self::BodyTooSlow => f.write_str("body too slow"),
             Self::BodyInvalid => f.write_str("body not readable"),
             Self::NoNode => f.write_str("no node took it"),
+            Self::Overloaded => f.write_str("every node is full"),
             Self::Node(reach) => write!(f, "node failed: {}", reach.as_str()),
             Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
             Self::Unfinished(mismatch) => write!(f, "node failed: truncated, and another's {mismatch}"),
@@ -116,13 +129,13 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The error for Pingora when there is no node to try.
-pub(super) fn no_node(context: &mut Context) -> Box<Error> {
+/// The error for Pingora when there is no node to try. The request comes again if it may wait for one.
+pub(super) fn nowhere(why: Nowhere, context: &mut Context) -> Box<Error> {
+    let is_parked = why == Nowhere::Refused && attempt::park(context);
     let mut error = Error::new_in(ErrorType::ConnectProxyFailure);
-    let is_parked = attempt::park(context);
     error.set_retry(is_parked);
     if !is_parked {
-        end_with_nodes(context, Cause::NoNode);
+        end_with_nodes(context, why.into());
     }
     error
 }

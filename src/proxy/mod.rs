@@ -30,6 +30,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
+use self::attempt::Nowhere;
 use self::context::Context;
 use self::early::Watch;
 pub use self::finish::Finishers;
@@ -110,16 +111,34 @@ impl ProxyHttp for Proxy {
         }
     }
 
+    /// Whoever is turned away here keeps its connection, which Pingora closes after every later error.
+    async fn proxy_upstream_filter(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> pingora::Result<bool> {
+        match attempt::reserve(session, context, &self.observer).await? {
+            Err(Nowhere::Full) => {
+                context.end(Nowhere::Full.into());
+                respond::respond(session, context).await?;
+                Ok(false)
+            }
+            Ok(()) | Err(Nowhere::Refused) => Ok(true),
+        }
+    }
+
     async fn upstream_peer(
         &self,
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(session, context).await?;
+        if let Err(why) = attempt::reserve(session, context, &self.observer).await? {
+            return Err(failure::nowhere(why, context));
+        }
         finish::begin(context);
         replay::prepare(session, context);
-        let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
-        attempt::begin(context, length).ok_or_else(|| failure::no_node(context))
+        attempt::begin(session, context).ok_or_else(|| failure::nowhere(Nowhere::Refused, context))
     }
 
     async fn connected_to_upstream(

@@ -19,6 +19,8 @@ pub enum Outcome {
     Cut,
     /// There was no node to try.
     NoNode,
+    /// Every node was full, and it waited for a place as long as it might.
+    Shed,
     /// The request was refused for its own sake: no route, too large, too slow, not HTTP.
     Refused,
     /// The client left before its answer was complete.
@@ -63,6 +65,7 @@ impl Outcome {
             },
             Self::Cut => "cut",
             Self::NoNode => "no_node",
+            Self::Shed => "shed",
             Self::Refused => "refused",
             Self::ClientGone => "client_gone",
             Self::Internal => "internal",
@@ -77,7 +80,9 @@ impl Outcome {
     /// Whether the client saw a failure that was not its own.
     pub fn is_failed(self) -> bool {
         match self {
-            Self::NodeError | Self::Failed(_) | Self::Cut | Self::NoNode | Self::Internal => true,
+            Self::NodeError | Self::Failed(_) | Self::Cut | Self::NoNode | Self::Shed | Self::Internal => {
+                true
+            }
             Self::Served | Self::Saved(_) | Self::Refused | Self::ClientGone => false,
         }
     }

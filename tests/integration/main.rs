@@ -25,6 +25,7 @@ mod health;
 mod limits;
 mod load;
 mod monitoring;
+mod overload;
 mod parking;
 mod reload;
 mod replay;

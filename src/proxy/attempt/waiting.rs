@@ -1,4 +1,4 @@
-//! The waits of a request: for a node to come back while none takes it.
+//! The waits of a request: for a node to come back while none takes it, and for a place while all that could are full.
 //!
 //! Whoever waits is listened to, so that a request whose client has left waits for nobody.
 
@@ -21,20 +21,47 @@ const READ_AHEAD: u64 = super::SURELY_KEPT;
 /// # Errors
 ///
 /// If the client leaves meanwhile.
-pub(in crate::proxy) async fn wait(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
+pub(super) async fn for_a_node(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
     let Some(until) = context.attempts.parked_until() else { return Ok(()) };
-    let left = Duration::from_millis(until.saturating_sub(clock::millis()));
-    let connection = context.connection.clone();
-    tokio::select! {
-        _ = tokio::time::timeout(left, context.attempts.released()) => {}
-        gone = client_leaves(session, connection.as_deref(), left) => {
-            return Err(failure::left_while_waiting(gone, context));
-        }
-    }
-    if let Some(connection) = &connection {
-        connection.await_body();
-    }
+    let turn = context.attempts.released();
+    let ended = listening(turn, until, session, context.connection.as_deref()).await;
+    end(ended, context)?;
     context.attempts.unpark();
+    Ok(())
+}
+
+/// Waits until the request may try to get a place, or its time is over.
+///
+/// # Errors
+///
+/// If the client leaves meanwhile.
+pub(super) async fn for_a_place(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
+    let (turn, until) = (context.attempts.called(), context.attempts.queued_until());
+    let ended = listening(turn, until, session, context.connection.as_deref()).await;
+    end(ended, context)
+}
+
+/// Waits for `turn`, but no longer than `until` (milliseconds of the clock), and listens to the client meanwhile.
+async fn listening(
+    turn: impl Future<Output = ()>,
+    until: u64,
+    session: &mut Session,
+    connection: Option<&Connection>,
+) -> pingora::Result<()> {
+    let left = Duration::from_millis(until.saturating_sub(clock::millis()));
+    tokio::select! {
+        _ = tokio::time::timeout(left, turn) => Ok(()),
+        gone = client_leaves(session, connection, left) => Err(gone),
+    }
+}
+
+/// The wait is over: the client is listened to as before.
+fn end(ended: pingora::Result<()>, context: &mut Context) -> pingora::Result<()> {
+    match (ended, &context.connection) {
+        (Err(gone), _) => return Err(failure::left_while_waiting(gone, context)),
+        (Ok(()), Some(connection)) => connection.await_body(),
+        (Ok(()), None) => {}
+    }
     Ok(())
 }
 
