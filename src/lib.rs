@@ -24,7 +24,8 @@
 //!
 //! 1. [`listen`] accepts the connection, gives it a seat, and hands it to Pingora as a stream that keeps the time.
 //! 2. [`proxy`] admits the request: a name for it, a route ([`routing`]), a body that is not too large.
-//! 3. It picks a node: [`upstream`] has the order of resort, [`balance`] carries it to Pingora's balancer.
+//! 3. It picks a node: [`upstream`] has the order of resort, [`balance`] carries it to Pingora's balancer. It takes a place
+//!    there, and while all are full it waits in line for one, or is told to come later.
 //! 4. It prepares what the node gets to see ([`headers`]) and sends it.
 //! 5. If the attempt fails, [`retry`] decides: another node, the same once more, or the end. What attempts say of their
 //!    nodes, [`upstream`]'s jury hears, and takes out those that fail.
