@@ -137,8 +137,8 @@ impl Attempts {
         let Some(queued) = self.queued.take() else { return };
         let waited = Duration::from_millis(clock::millis().saturating_sub(queued.since));
         observer.waited(pool.name().as_str(), end, waited);
-        if end == WaitEnd::Turn {
-            queued.place.used();
+        if let (WaitEnd::Turn, Some(member)) = (end, self.last()) {
+            queued.place.used(member.node.key());
         }
     }
 

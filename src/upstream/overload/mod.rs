@@ -191,11 +191,14 @@ impl InLine {
         line.places.get(&self.number).is_some_and(|entry| matches!(entry.state, State::HasTurn(_)))
     }
 
-    /// The turn was used: there was a place at a node.
-    pub fn used(self) {
+    /// The turn was used: there was a place at this node. If it was not the one that the turn was for, that one is for the next.
+    pub fn used(self, at: NodeKey) {
         self.line.with(|line, wakers| {
             if let Some(Entry { state: State::HasTurn(node), .. }) = line.places.remove(&self.number) {
                 line.end_turn(node);
+                if node != at {
+                    line.give_turn(node, wakers);
+                }
                 line.use_spare(wakers);
             }
         });

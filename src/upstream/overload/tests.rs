@@ -87,11 +87,11 @@ fn newest_first_once_one_is_lost_until_all_is_calm() {
     assert!(lost.is_lost(TARGET));
     assert_eq!(called(&lost), Some(Called::Shed));
     assert_eq!(site.turns(&places, 2), [2, 1]);
-    places.drain(1..).for_each(InLine::used);
+    places.drain(1..).for_each(|place| place.used(site.key(0)));
     // One still waits when the next ones come: within a second of the loss the newest goes first, and later the oldest.
     places.extend(site.line.join(newcomer(4), 9, TARGET + CALM - 1));
     assert_eq!(site.turns(&places, 1), [1]);
-    places.remove(1).used();
+    places.remove(1).used(site.key(0));
     places.extend(site.line.join(newcomer(5), 9, TARGET + CALM));
     assert_eq!(site.turns(&places, 1), [0]);
 }
@@ -154,7 +154,7 @@ fn client_that_comes_again_waits_for_the_round_to_end() {
     let again = site.join(newcomer(3));
     site.line.freed(site.key(0));
     assert!(again.has_turn(), "the newest goes first");
-    again.used();
+    again.used(site.key(0));
     let again = site.join(newcomer(3));
     assert_eq!(site.turns(&others, 2), [1, 0]);
     assert!(!again.has_turn());
@@ -198,6 +198,17 @@ fn turn_that_is_not_used_goes_to_the_next() {
 }
 
 #[test]
+fn turn_that_was_used_elsewhere_is_for_the_next() {
+    let site = Site::new(&[1, 1]);
+    let [first, second, third] = [1, 2, 3].map(|number| site.join(newcomer(number)));
+    site.line.freed(site.key(0));
+    first.used(site.key(1));
+    assert!(second.has_turn());
+    second.used(site.key(0));
+    assert!(!third.has_turn());
+}
+
+#[test]
 fn place_that_becomes_free_meanwhile_is_not_lost() {
     let site = Site::new(&[1]);
     let first = site.join(newcomer(1));
@@ -206,7 +217,7 @@ fn place_that_becomes_free_meanwhile_is_not_lost() {
     site.line.freed(site.key(0));
     first.missed(|_| true);
     assert!(first.has_turn());
-    first.used();
+    first.used(site.key(0));
     assert!(site.line.is_idle());
 }
 
@@ -250,7 +261,7 @@ fn ten_thousand_wait_cheaply() {
             site.line.freed(site.key(0));
             let place = places.pop_front().expect("one waits");
             assert!(place.has_turn());
-            place.used();
+            place.used(site.key(0));
             places.push_back(site.join(newcomer(number % clients)));
         }
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
@@ -304,7 +315,8 @@ impl World {
             if let Some((node, slot)) = slots {
                 request.tried.push(node);
                 request.slot = Some(slot);
-                request.place.take().into_iter().for_each(InLine::used);
+                let key = self.site.key(node);
+                request.place.take().into_iter().for_each(|place| place.used(key));
                 return self.requests.push(request);
             }
         }
