@@ -18,6 +18,9 @@ use crate::upstream::{Availability, Member, Stay};
 /// The clock counts in milliseconds, people in seconds.
 const MILLIS_PER_SECOND: u64 = 1_000;
 
+/// For how long a pool is called overloaded after a request was shed, in milliseconds.
+const RECENTLY: u64 = 10_000;
+
 /// How bookend is.
 pub(super) fn status(desk: &Desk) -> Status {
     let generation = desk.current.load();
@@ -123,6 +126,7 @@ impl Sources<'_> {
             waiting: pool.parking().len(),
             in_line: pool.line().len(),
             shed: self.tally.shed.get(name).copied().unwrap_or_default(),
+            overloaded: pool.line().lost_within(RECENTLY, self.now),
             requests: requests(outcomes),
             nodes,
         }
@@ -217,6 +221,9 @@ fn complaints(status: &Status, phase: Phase) -> Vec<String> {
     for pool in &status.pools {
         if pool.available == 0 {
             complaints.push(format!("pool {} has no node that can serve", pool.name));
+        }
+        if pool.overloaded {
+            complaints.push(format!("pool {} has more to do than its nodes can carry", pool.name));
         }
         for node in &pool.nodes {
             let is_out = matches!(

@@ -88,6 +88,8 @@ pub struct Pool {
     pub in_line: usize,
     /// Requests that waited for a place in vain.
     pub shed: u64,
+    /// Whether there was one of those in the last ten seconds.
+    pub overloaded: bool,
     /// Requests for it.
     pub requests: Requests,
     /// Its nodes, in the order of the file.

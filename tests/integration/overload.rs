@@ -113,6 +113,10 @@ fn excess_is_told_within_300_ms() {
         assert_eq!(bookend.metric("bookend_pool_wait_seconds_count{end=\"shed\",pool=\"web\"}"), shed);
         let outcome = "bookend_requests_total{class=\"5xx\",node=\"none\",outcome=\"shed\",pool=\"web\",route=\"route-1\"}";
         assert_eq!(bookend.metric(outcome), shed);
+        let said = bookend.command("status");
+        let is_told = String::from_utf8_lossy(&said.stdout)
+            .contains("pool web has more to do than its nodes can carry");
+        assert!(is_told && !said.status.success(), "{said:?}");
         bookend.wait_for_log("outcome=shed attempts=0 nodes= cause=\"every node is full\"");
     }
 }

@@ -67,6 +67,7 @@ async fn wait_for_place(
     };
     let client = access::client(session, context).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     if !context.attempts.queue(ClientNetwork::of(client), &pool) {
+        pool.line().turned_away(clock::millis());
         observer.waited(pool.name().as_str(), WaitEnd::Shed, Duration::ZERO);
         return Ok(Err(Nowhere::Full));
     }

@@ -65,7 +65,7 @@ struct Line {
     spare: SmallVec<[NodeKey; 4]>,
     first: First,
     /// When one was last lost, in milliseconds of the clock.
-    lost_at: u64,
+    lost_at: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -90,12 +90,13 @@ impl OverloadLine {
     /// Joins the line at `now`; `None` if `longest` are in it and none of them has to make room.
     pub fn join(self: &Arc<Self>, waiting: Waiting, longest: usize, now: u64) -> Option<InLine> {
         let number = self.with(|line, wakers| {
+            if line.lost_at.is_none_or(|lost_at| now.saturating_sub(lost_at) >= CALM) {
+                line.first = First::Oldest;
+            }
             if line.lanes.len() >= longest {
+                line.lost_at = Some(now);
                 let number = line.lanes.makes_room_for(&waiting)?;
                 line.shed(number, wakers);
-            }
-            if now.saturating_sub(line.lost_at) >= CALM {
-                line.first = First::Oldest;
             }
             let number = line.next;
             line.next += 1;
@@ -122,6 +123,16 @@ impl OverloadLine {
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// One was turned away at `now` that may not wait.
+    pub fn turned_away(&self, now: u64) {
+        self.line.lock().lost_at = Some(now);
+    }
+
+    /// Whether one was lost within `span` before `now`, all in milliseconds.
+    pub fn lost_within(&self, span: u64, now: u64) -> bool {
+        self.line.lock().lost_at.is_some_and(|lost_at| now.saturating_sub(lost_at) <= span)
     }
 
     /// A place at `node` is free again.
@@ -234,7 +245,7 @@ impl InLine {
                 entry.state = State::Shed;
                 line.lanes.remove(self.number, &entry.waiting);
                 line.first = First::Newest;
-                line.lost_at = now;
+                line.lost_at = Some(now);
             }
             entry.state == State::Shed
         })

@@ -176,6 +176,7 @@ fn full_line_makes_room_for_those_who_have_less_in_it() {
     assert!(join(fail_over(5, &[])).is_none() && join(newcomer(6)).is_none());
     assert!(join(fail_over(6, &[])).is_some(), "of its own kind it has less");
     assert_eq!(saved.iter().filter(|place| called(place).is_none()).count(), 3);
+    assert!(site.line.lost_within(10, 11) && !site.line.lost_within(10, 12));
 }
 
 #[test]
