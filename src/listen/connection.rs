@@ -276,7 +276,7 @@ impl Connection {
             return Look::TimeIsUp;
         }
         let mut vigil = self.vigil.lock();
-        if vigil.as_mut().is_some_and(Vigil::look) {
+        if vigil.as_mut().is_some_and(|vigil| vigil.look(now)) {
             return Look::GivenUp;
         }
         let next = if vigil.is_some() { now.saturating_add(LOOK_AGAIN) } else { u64::MAX };

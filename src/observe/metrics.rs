@@ -23,7 +23,8 @@ pub(super) const IN_FORCE: &str = "in_force";
 pub(super) const REFUSED: &str = "refused";
 
 /// What a node can become.
-const STANDINGS: [&str; 6] = ["up", "down", "suspect", "ejected", "returning", "returned"];
+const STANDINGS: [&str; 8] =
+    ["up", "down", "suspect", "ejected", "returning", "returned", "limited", "unlimited"];
 
 /// Every metric.
 #[derive(Debug)]

@@ -202,6 +202,8 @@ impl Observer {
             Transition::Ejected(_) => "ejected",
             Transition::Returning => "returning",
             Transition::Returned => "returned",
+            Transition::Limited(_) => "limited",
+            Transition::Unlimited => "unlimited",
         };
         self.metrics.node_changed(pool, node, to);
         match transition {
@@ -217,6 +219,12 @@ impl Observer {
             }
             Transition::Returning => info!("node is returning pool={pool} node={node}"),
             Transition::Returned => info!("node has returned pool={pool} node={node}"),
+            Transition::Limited(most) => {
+                warn!(
+                    "node has more to do than it can, and is held back pool={pool} node={node} limit={most}"
+                )
+            }
+            Transition::Unlimited => info!("node is held back no longer pool={pool} node={node}"),
         }
     }
 

@@ -175,7 +175,7 @@ impl Upload {
     fn gives_up(&self, vigil: &mut Option<Vigil>, quiet_since: u64, is_stuck: bool) -> bool {
         if is_stuck {
             let new = || Vigil::new(&self.node, Patience::Endless, quiet_since, false);
-            vigil.get_or_insert_with(new).look();
+            vigil.get_or_insert_with(new).look(clock::millis());
         }
         let [before, after] = self.patience;
         let is_all_sent = self.signs.is_all_sent.load(Ordering::Relaxed);

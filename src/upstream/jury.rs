@@ -99,15 +99,21 @@ impl Jury {
             traffic.standing.eject(why, rules, now, chance);
             traffic.evidence.forget();
         });
+        node.load().limit().fell(now);
         std::iter::once((Arc::clone(culprit), Transition::Ejected(why))).collect()
     }
 
-    /// Looks at what time alone changes: who is silent, who has been for too long, who is back.
+    /// Looks at what time alone changes: who is silent, who has been for too long, who is back, who has more to do than it can.
     #[must_use]
     pub fn review(&self, members: &[Arc<Member>], now: u64, mut chance: impl FnMut() -> f64) -> Verdicts {
         let mut verdicts = Verdicts::new();
         for member in members {
             if let Some(transition) = self.review_one(members, member, now, &mut chance) {
+                verdicts.push((Arc::clone(member), transition));
+            }
+            let news = member.node.load().limit().review(now);
+            // What was learnt of it does not count where the configuration says how many it takes.
+            if let Some(transition) = news.filter(|_| member.max_in_flight.is_none()) {
                 verdicts.push((Arc::clone(member), transition));
             }
         }
@@ -146,6 +152,7 @@ impl Jury {
             traffic.standing.eject(Why::Silent, rules, now, chance());
             traffic.evidence.forget();
         });
+        node.load().limit().fell(now);
         (!is_on_trial).then_some(Transition::Ejected(Why::Silent))
     }
 }

@@ -248,7 +248,7 @@ fn a_node_whose_checks_pass_again_is_on_trial() {
 
 fn wait(site: &Site, number: usize, patience: Patience) -> Vigil {
     let mut vigil = Vigil::new(&site.member(number).node, patience, site.now, false);
-    assert!(!vigil.look());
+    assert!(!vigil.look(site.now));
     vigil
 }
 
@@ -263,10 +263,10 @@ fn three_that_wait_in_vain_make_a_node_suspect_and_then_ejected() {
     assert!(site.pass(50).is_empty());
     let mut post = wait(&site, 0, Patience::Endless);
     assert_eq!(site.pass(50), [Transition::Suspect]);
-    assert_eq!((get.look(), put.look(), post.look()), (true, false, false));
+    assert_eq!((get.look(site.now), put.look(site.now), post.look(site.now)), (true, false, false));
     assert_eq!(site.take(Asker::Unrepeatable), 1);
     assert_eq!(site.pass(1_000), [Transition::Ejected(Why::Silent)]);
-    assert_eq!((put.look(), post.look()), (true, false));
+    assert_eq!((put.look(site.now), post.look(site.now)), (true, false));
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_failed_check_makes_one_witness_enough() {
     let thresholds = Thresholds { fall: 3, rise: 1 };
     assert_eq!(site.member(0).node.checked(Some("no answer"), thresholds, (site.now, site.now)), None);
     assert_eq!(site.pass(50), [Transition::Suspect]);
-    assert!(get.look());
+    assert!(get.look(site.now));
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_node_on_trial_is_given_up_by_one_that_waits() {
     let _ = site.answer(1);
     let mut vigil = wait(&site, 0, Patience::UntilSuspect);
     assert!(site.pass(50).is_empty(), "it was out before");
-    assert!(vigil.look());
+    assert!(vigil.look(site.now));
     drop((trial, vigil));
     site.pass(1_900);
     assert_eq!(site.take(Asker::Repeatable), 1, "out for longer");

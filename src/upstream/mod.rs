@@ -2,13 +2,15 @@
 //!
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
 //! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
-//! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
-//! While no node takes any requests, they wait in the [`Parking`]; while all that could are full, in the [`OverloadLine`].
+//! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]). What it
+//! can finish is its [`Limit`], and the [`Load`] says whether it takes more. While no node takes any requests, they wait in
+//! the [`Parking`]; while all that could are full, in the [`OverloadLine`].
 
 mod check_call;
 mod evidence;
 mod health;
 mod jury;
+mod limit;
 mod lineup;
 mod load;
 mod member;
@@ -28,6 +30,7 @@ pub use check_call::CheckCall;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
+pub use limit::{Limit, Shown, Tuning};
 pub use lineup::{Asker, Lineup, Offers, offer_room};
 pub use load::Load;
 pub use member::{Member, Place};

@@ -41,6 +41,10 @@ pub enum Transition {
     Returning,
     /// It gets all of its share again.
     Returned,
+    /// It has more to do than it can: no more than so many attempts wait at it from now on.
+    Limited(u32),
+    /// It is held back no longer.
+    Unlimited,
 }
 
 /// How long one trial keeps others off, in milliseconds.
@@ -130,6 +134,12 @@ impl Node {
             room: Room::default(),
             check_call: CheckCall::default(),
         }
+    }
+
+    /// The same with a load of its own making.
+    #[must_use]
+    pub fn with_load(self, load: Load) -> Self {
+        Self { load, ..self }
     }
 
     /// Where the node is.
@@ -260,6 +270,8 @@ impl Node {
         self.is_passing.store(passed, Ordering::Relaxed);
         if passed {
             self.change(|traffic| traffic.standing.reconsider(Some(since), now));
+        } else {
+            self.load.limit().fell(now);
         }
         Some(if passed { Transition::Up } else { Transition::Down })
     }
@@ -330,6 +342,7 @@ impl Node {
     /// An attempt at it failed.
     pub(super) fn failed(&self, fault: Fault, now: u64) {
         self.was_cut.fetch_or(fault == Fault::Cut, Ordering::Relaxed);
+        self.load.failed(now);
         self.traffic.lock().evidence.failed(fault, now);
     }
 

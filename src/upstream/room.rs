@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::{Node, OverloadLine, Slot};
 
@@ -70,10 +71,29 @@ impl Node {
         Some(Slot::new(Arc::clone(self), now, is_trial))
     }
 
-    /// A request is no longer at it: there is room for one that waits.
-    pub(super) fn left(&self) {
+    /// A request got the head of its answer, so long after it was with the node: there may be room for one that waits.
+    pub(super) fn answered_one(&self, waited: Duration, now: u64) {
+        self.load().answered(waited, now);
+        if !self.counts_whole_requests() {
+            self.room.line.freed(self.key());
+        }
+    }
+
+    /// A request is no longer at it, and whether it was still waiting for the head of its answer: there may be room for one
+    /// that waits.
+    pub(super) fn left(&self, was_waiting: bool) {
+        if was_waiting {
+            self.load().end_wait();
+        }
         self.load().give_back();
-        self.room.line.freed(self.key());
+        if was_waiting || self.counts_whole_requests() {
+            self.room.line.freed(self.key());
+        }
+    }
+
+    /// Whether a place is taken until the end of an answer, and not only until its head.
+    fn counts_whole_requests(&self) -> bool {
+        self.room.most.load(Ordering::Relaxed) != 0 || self.is_returning()
     }
 
     /// The bound that holds for a request whose own configuration says `most`.

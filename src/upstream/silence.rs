@@ -59,6 +59,8 @@ pub struct Vigil {
     began: u64,
     /// What it has to say against the node.
     testimony: Testimony,
+    /// Whether it is slow for reasons of its own, and takes no place of those that wait.
+    is_lingering: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,12 +211,17 @@ impl Vigil {
     /// node, but gives it up as others do.
     pub fn new(node: &Arc<Node>, patience: Patience, began: u64, is_slow: bool) -> Self {
         let testimony = if is_slow { Testimony::None } else { Testimony::Ready };
-        Self { node: Arc::clone(node), patience, began, testimony }
+        let mut vigil = Self { node: Arc::clone(node), patience, began, testimony, is_lingering: false };
+        if is_slow {
+            vigil.linger_after(PATIENCE, began);
+        }
+        vigil
     }
 
     /// Looks after the node once the attempt has waited for [`PATIENCE`], and then from time to time. Says whether the
-    /// attempt should give it up.
-    pub fn look(&mut self) -> bool {
+    /// attempt should give it up at `now`.
+    pub fn look(&mut self, now: u64) -> bool {
+        self.linger_after(now.saturating_sub(self.began), now);
         if self.testimony == Testimony::Ready {
             self.testimony = Testimony::Borne;
             self.node.silence().bear_witness(self.began);
@@ -222,10 +229,23 @@ impl Vigil {
         }
         self.node.is_given_up(self.patience)
     }
+
+    /// Takes no place any longer of those that wait, if the node answers others promptly: then it is not for want of room
+    /// that this one has waited for so long.
+    fn linger_after(&mut self, waited: u64, now: u64) {
+        let load = self.node.load();
+        if !self.is_lingering && load.limit().may_linger(waited) && self.node.answered_within(PATIENCE, now) {
+            self.is_lingering = true;
+            load.linger();
+        }
+    }
 }
 
 impl Drop for Vigil {
     fn drop(&mut self) {
+        if self.is_lingering {
+            self.node.load().stop_lingering();
+        }
         if self.testimony == Testimony::Borne {
             self.node.silence().withdraw(self.began);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Node;
 
@@ -13,11 +14,13 @@ pub struct Slot {
     since: u64,
     /// Whether this is the one request that tries the node.
     is_trial: bool,
+    /// Whether the head of the answer is still to come.
+    is_waiting: bool,
 }
 
 impl Slot {
     pub(super) fn new(node: Arc<Node>, since: u64, is_trial: bool) -> Self {
-        Self { node, since, is_trial }
+        Self { node, since, is_trial, is_waiting: true }
     }
 
     /// The node.
@@ -35,6 +38,13 @@ impl Slot {
         self.is_trial
     }
 
+    /// The head of an answer came that is no failure, so long after the request was with the node.
+    pub fn answered(&mut self, waited: Duration, now: u64) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.node.answered_one(waited, now);
+        }
+    }
+
     /// The trial is over; others may try the node.
     pub(super) fn end_trial(&mut self) {
         if std::mem::take(&mut self.is_trial) {
@@ -48,6 +58,6 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.end_trial();
-        self.node.left();
+        self.node.left(self.is_waiting);
     }
 }

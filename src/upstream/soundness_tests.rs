@@ -149,7 +149,7 @@ impl World {
             Event::Heard(which) => self.nodes[which % NODES].heard(self.now),
             Event::Wait(which, patience) => {
                 let mut vigil = Vigil::new(&self.nodes[which % NODES], patience, self.now, false);
-                vigil.look();
+                vigil.look(self.now);
                 self.vigils.push(vigil);
             }
             Event::LeaveVigils => self.vigils.clear(),
@@ -272,9 +272,10 @@ impl World {
         let mut counts = vec![0; weights.len()];
         for _ in 0..ROUNDS * weights.iter().sum::<usize>() {
             counts[self.begin(Asker::Unrepeatable)] += 1;
+            // A node that was out may not be given many at once.
+            self.attempts.clear();
         }
         assert_eq!(counts, weights.iter().map(|weight| ROUNDS * weight).collect::<Vec<_>>());
-        self.attempts.clear();
     }
 }
 

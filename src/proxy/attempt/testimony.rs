@@ -5,6 +5,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use pingora_proxy::Session;
@@ -75,9 +76,11 @@ impl Attempts {
         }
     }
 
-    /// The attempt under way is answered at `now`, `waited` milliseconds after its node had all of the request.
-    fn acquit(&mut self, waited: u64, now: u64, hearing: &Hearing<'_>) {
+    /// The attempt under way is answered at `now`, `took` after its node had all of the request.
+    fn acquit(&mut self, took: Duration, now: u64, hearing: &Hearing<'_>) {
+        let waited = clock::to_millis(took);
         if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
+            slot.answered(took, now);
             let transition = hearing.pool.jury().answered(slot, waited, now);
             let member = Arc::clone(member);
             hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
@@ -158,13 +161,13 @@ pub(in crate::proxy) fn answered(
     if !is_final || is_failure(status) {
         return;
     }
-    let waited = forward::node_took(context).map_or(0, clock::to_millis);
+    let took = forward::node_took(context).unwrap_or_default();
     let Some(route) = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route))
     else {
         return;
     };
     let hearing = Hearing::new(route, session, observer);
-    context.attempts.acquit(waited, now, &hearing);
+    context.attempts.acquit(took, now, &hearing);
 }
 
 /// The statuses by which a node says that it failed, and not that the request is wrong.

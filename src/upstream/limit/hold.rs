@@ -1,0 +1,153 @@
+//! Finding the limit of a node that has more to do than it can.
+//!
+//! A node that is overloaded finishes as much with fewer attempts at it: they only wait there. One that has become slower
+//! for another reason, such as a database, finishes less. So each step down is a trial that the throughput decides, and the
+//! steps end where the node is at ease: what it finishes in a time, times the wait that is aimed at (Little's law).
+
+use super::tuning::Tuning;
+use super::usual::Usual;
+use super::window::{LEAST, Window};
+
+/// For no longer than this is a throughput measured, in milliseconds.
+const LONGEST_MEASURE: f64 = 2_000.0;
+
+/// How long it is believed that a node has become slower, before that is tried again, in milliseconds.
+const BELIEF: u64 = 10_000;
+
+/// The part of attempts that fail which is too large.
+const FAILING: f64 = 0.2;
+
+/// A limit in force.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Hold {
+    most: f64,
+    /// How long it is kept that nobody reaches, in milliseconds.
+    forget: u64,
+    /// When it was last reached, in milliseconds of the clock.
+    pressed_at: u64,
+    /// Whether as many attempts are at the node as may be, and no more.
+    is_settled: bool,
+    measure: Measure,
+    /// The limit before the last step down, with what the node finished under it in a millisecond.
+    before: Option<(f64, f64)>,
+    /// Since when a node is believed to have become slower.
+    believed_at: Option<u64>,
+    /// The part that failed before failures lowered the limit, and the limit then.
+    failing: Option<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Measure {
+    answers: u32,
+    length: f64,
+}
+
+impl Hold {
+    /// Holds at `most`.
+    pub(super) fn new(most: f64, forget: u64, now: u64) -> Self {
+        Self {
+            most: most.max(LEAST),
+            forget,
+            pressed_at: now,
+            is_settled: false,
+            measure: Measure::default(),
+            before: None,
+            believed_at: None,
+            failing: None,
+        }
+    }
+
+    /// Holds well under `most`, at which too many attempts fail.
+    pub(super) fn under_failures(most: f64, window: &Window, tuning: &Tuning) -> Self {
+        let hold = Self::new(most * tuning.step, tuning.forget, window.end);
+        Self { failing: Some((window.failing(), most)), ..hold }
+    }
+
+    /// Whether so many fail that there may be too many attempts at the node.
+    pub(super) fn is_failing(window: &Window) -> bool {
+        window.failing() >= FAILING
+    }
+
+    /// The limit.
+    pub(super) fn most(&self) -> f64 {
+        self.most
+    }
+
+    /// Whether nobody has reached it for as long as it is kept.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        now.saturating_sub(self.pressed_at) > self.forget
+    }
+
+    /// The node fell with `peak` attempts at it.
+    pub(super) fn fell(&mut self, peak: f64, now: u64, tuning: &Tuning) {
+        let most = (peak * tuning.step).min(self.most);
+        *self = Self::new(most, tuning.forget_fall, now);
+    }
+
+    /// Looks at a window. Returns what the node finishes in a millisecond once that is known for the limit as it is.
+    pub(super) fn look(&mut self, window: &Window, usual: &mut Usual, tuning: &Tuning) -> Option<f64> {
+        usual.pause(window);
+        if let Some((failing, most)) = self.failing.take() {
+            self.judge_failures(window, failing, most);
+        } else if Self::is_failing(window) {
+            *self = Self::under_failures(self.most, window, tuning);
+        }
+        if !self.is_settled {
+            // The window in which the last of those leaves that were too many says nothing yet.
+            self.is_settled = f64::from(window.waiting) <= self.most;
+            return None;
+        }
+        if !window.is_pressed() {
+            self.measure = Measure::default();
+            return None;
+        }
+        self.pressed_at = window.end;
+        self.measure.answers += window.answers;
+        self.measure.length += window.length;
+        if self.measure.answers < tuning.sample && self.measure.length < LONGEST_MEASURE {
+            return None;
+        }
+        let rate = f64::from(self.measure.answers) / self.measure.length;
+        self.judge(rate, window.end, usual, tuning);
+        Some(rate)
+    }
+
+    /// Failures that do not become fewer with the attempts are not for want of room.
+    fn judge_failures(&mut self, window: &Window, failing: f64, most: f64) {
+        if f64::from(window.waiting) > self.most {
+            self.failing = Some((failing, most));
+        } else if window.failing() > failing / 2.0 {
+            self.set(most);
+        }
+    }
+
+    fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
+        if let Some((most, rate_before)) = self.before.take() {
+            let lost = 1.0 - rate / rate_before;
+            if lost > (1.0 - self.most / most) / 2.0 {
+                usual.accept_goal(most / rate_before, tuning);
+                self.believed_at = Some(now);
+                self.set(most);
+                return;
+            }
+        }
+        if self.believed_at.is_some_and(|at| now.saturating_sub(at) > BELIEF) {
+            usual.doubt(tuning);
+            self.believed_at = None;
+        }
+        let goal = rate * tuning.goal * usual.ease(tuning);
+        if goal < self.most * 0.95 {
+            self.before = Some((self.most, rate));
+            self.set(goal.max(self.most * tuning.step));
+        } else {
+            self.set(goal.clamp(self.most, self.most + self.most.sqrt()));
+        }
+    }
+
+    fn set(&mut self, most: f64) {
+        let most = most.max(LEAST);
+        self.is_settled = most >= self.most;
+        self.most = most;
+        self.measure = Measure::default();
+    }
+}

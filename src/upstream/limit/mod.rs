@@ -1,0 +1,217 @@
+//! The learnt limit of one node: how many attempts may wait at it for the heads of their answers.
+//!
+//! There is none until the node is found to be late with many attempts at it: a node that has never been near its limit is
+//! not held to a guess. What is found is decided from window to window by a pure learner; requests pay for a few numbers
+//! that do not wait for each other.
+
+mod hold;
+mod learner;
+mod tuning;
+mod usual;
+mod window;
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use self::learner::Learner;
+pub use self::learner::Shown;
+pub use self::tuning::Tuning;
+use self::window::Window;
+use super::Transition;
+
+/// No limit.
+const NONE: u32 = u32::MAX;
+
+/// How the answers of a window are kept in one number: how many in the upper bits, and their waits in the lower ones, in
+/// microseconds.
+const WAITS: u32 = 44;
+
+/// The longest wait that is told apart, in microseconds; a million of them find room.
+const LONGEST_WAIT: u64 = (1 << 24) - 1;
+
+/// A window is closed after this time even if little happened, in milliseconds.
+const LONGEST_WINDOW: u64 = 2_000;
+
+/// An attempt that waits for longer than this may linger, in milliseconds.
+const PROMPT: u64 = super::PATIENCE;
+
+/// The limit of one node, and what it is learnt from.
+#[derive(Debug)]
+pub struct Limit {
+    most: AtomicU32,
+    /// Answers of the window under way and their waits, as [`WAITS`] says.
+    answers: AtomicU64,
+    failures: AtomicU32,
+    /// Attempts that took the last place.
+    filled: AtomicU32,
+    /// When the window began, and from when on it may be closed, in milliseconds of the clock; 0 is before the first.
+    opened: AtomicU64,
+    due: AtomicU64,
+    /// The fewest answers of a window.
+    enough: AtomicU32,
+    /// How long an attempt has to wait before it may linger, in milliseconds; [`NONE`] while the node is not at ease.
+    linger_after: AtomicU32,
+    learner: Mutex<Learning>,
+}
+
+#[derive(Debug)]
+struct Learning {
+    learner: Learner,
+    /// The limit that people were told of last.
+    told: Option<u32>,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self::new(Tuning::default())
+    }
+}
+
+impl Limit {
+    /// Nothing is known of the node yet.
+    pub fn new(tuning: Tuning) -> Self {
+        Self {
+            most: AtomicU32::new(NONE),
+            answers: AtomicU64::new(0),
+            failures: AtomicU32::new(0),
+            filled: AtomicU32::new(0),
+            opened: AtomicU64::new(0),
+            due: AtomicU64::new(0),
+            enough: AtomicU32::new(tuning.enough),
+            linger_after: AtomicU32::new(NONE),
+            learner: Mutex::new(Learning { learner: Learner::new(tuning), told: None }),
+        }
+    }
+
+    /// The most attempts that may wait at the node.
+    pub fn most(&self) -> Option<u32> {
+        let most = self.most.load(Ordering::Relaxed);
+        (most != NONE).then_some(most)
+    }
+
+    /// How many more attempts may begin where `waiting` others wait.
+    pub(super) fn room(&self, waiting: u32) -> u32 {
+        self.most.load(Ordering::Relaxed).saturating_sub(waiting)
+    }
+
+    /// The same for one that begins if it may.
+    pub(super) fn enter(&self, waiting: u32) -> bool {
+        let most = self.most.load(Ordering::Relaxed);
+        if waiting.saturating_add(1) == most {
+            self.filled.fetch_add(1, Ordering::Relaxed);
+        }
+        waiting < most
+    }
+
+    /// What the node has shown that it can carry.
+    pub fn shown(&self) -> Shown {
+        self.learner.lock().learner.shown()
+    }
+
+    /// The limit, if the node was found to have more to do than it can.
+    pub fn held(&self) -> Option<u32> {
+        self.learner.lock().learner.held().map(whole)
+    }
+
+    /// Whether an attempt that has waited for so many milliseconds, while the node answers others, is slow for reasons of
+    /// its own.
+    pub(super) fn may_linger(&self, waited: u64) -> bool {
+        waited >= u64::from(self.linger_after.load(Ordering::Relaxed))
+    }
+
+    /// The head of an answer came after `waited`, and `waiting` others still wait.
+    pub(super) fn answered(&self, waited: Duration, waiting: u32, now: u64) {
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX).min(LONGEST_WAIT);
+        if micros >= PROMPT * 1_000 && self.may_linger(micros / 1_000) {
+            return;
+        }
+        let before = self.answers.fetch_add(1 << WAITS | micros, Ordering::Relaxed);
+        let due = self.due.load(Ordering::Relaxed);
+        if now < due || due == 0 && self.begin(now.saturating_sub(micros / 1_000)) {
+            return;
+        }
+        if (before >> WAITS) + 1 >= u64::from(self.enough.load(Ordering::Relaxed))
+            || now >= due + LONGEST_WINDOW
+        {
+            self.close(waiting, now);
+        }
+    }
+
+    /// An attempt failed.
+    pub(super) fn failed(&self, waiting: u32, now: u64) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = self.due.load(Ordering::Relaxed);
+        if due != 0 && now >= due && failures >= self.enough.load(Ordering::Relaxed) {
+            self.close(waiting, now);
+        }
+    }
+
+    /// The node was taken out, or is gone.
+    pub(super) fn fell(&self, now: u64) {
+        let mut learning = self.learner.lock();
+        learning.learner.fell(now);
+        self.publish(&learning.learner);
+    }
+
+    /// Looks at what time alone changes, and says what there is to tell.
+    pub(super) fn review(&self, now: u64) -> Option<Transition> {
+        let mut learning = self.learner.lock();
+        learning.learner.pass(now);
+        self.publish(&learning.learner);
+        let held = learning.learner.held().map(whole);
+        let told = std::mem::replace(&mut learning.told, held);
+        match (told, held) {
+            (None, Some(most)) => Some(Transition::Limited(most)),
+            (Some(_), None) => Some(Transition::Unlimited),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// Begins the first window.
+    fn begin(&self, at: u64) -> bool {
+        let (_, length) = self.learner.lock().learner.window();
+        self.opened.store(at, Ordering::Relaxed);
+        self.due.store(at + length as u64, Ordering::Relaxed);
+        true
+    }
+
+    /// Closes the window under way, unless somebody else does.
+    fn close(&self, waiting: u32, now: u64) {
+        let Some(mut learning) = self.learner.try_lock() else { return };
+        if now < self.due.load(Ordering::Relaxed) {
+            return;
+        }
+        let answers = self.answers.swap(0, Ordering::Relaxed);
+        let (count, waits) = (answers >> WAITS, answers & ((1 << WAITS) - 1));
+        let opened = self.opened.swap(now, Ordering::Relaxed);
+        let window = Window {
+            end: now,
+            length: now.saturating_sub(opened).max(1) as f64,
+            answers: u32::try_from(count).unwrap_or(u32::MAX),
+            wait: if count == 0 { 0.0 } else { waits as f64 / count as f64 / 1_000.0 },
+            failures: self.failures.swap(0, Ordering::Relaxed),
+            filled: self.filled.swap(0, Ordering::Relaxed),
+            waiting,
+        };
+        let learner = &mut learning.learner;
+        learner.look(&window);
+        let (enough, length) = learner.window();
+        self.enough.store(enough, Ordering::Relaxed);
+        self.due.store(now + length as u64, Ordering::Relaxed);
+        let ease = learner.ease(&window).map_or(NONE, |ease| whole(ease.max(PROMPT as f64)));
+        self.linger_after.store(ease, Ordering::Relaxed);
+        self.publish(learner);
+    }
+
+    fn publish(&self, learner: &Learner) {
+        self.most.store(learner.most().map_or(NONE, whole), Ordering::Relaxed);
+    }
+}
+
+/// A limit as a whole number; never 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between the bounds")]
+fn whole(most: f64) -> u32 {
+    most.round().clamp(1.0, f64::from(NONE - 1)) as u32
+}

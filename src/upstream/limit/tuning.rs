@@ -1,0 +1,49 @@
+//! The constants of the learnt limit.
+
+/// What the limit is learnt by. `docs/load.md` has what else was tried, and why these; a simulation may try others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// A window lasts for as long as a usual wait, but for no less than this; in milliseconds.
+    pub shortest_window: f64,
+    /// And for no less than so many answers or failures.
+    pub enough: u32,
+    /// The waits of a node are at ease up to so many usual ones,
+    pub ease: f64,
+    /// and so many milliseconds more: below that it is our own processor, or the network, that makes them longer.
+    pub margin: f64,
+    /// The part of that ease which a limit aims at.
+    pub goal: f64,
+    /// How far attempts at a node may rise over what they were when it was found late.
+    pub grace: f64,
+    /// What remains of a limit after a step down.
+    pub step: f64,
+    /// Answers that make a throughput known well enough to be compared.
+    pub sample: u32,
+    /// How long a limit that nobody reaches is kept, in milliseconds.
+    pub forget: u64,
+    /// The same for one that a node which fell in full flight came back with.
+    pub forget_fall: u64,
+    /// How long it takes to believe that a node has become slower, in milliseconds.
+    pub slower: f64,
+    /// How long it takes to believe that it has become faster, in milliseconds.
+    pub faster: f64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            shortest_window: 25.0,
+            enough: 8,
+            ease: 2.0,
+            margin: 10.0,
+            goal: 0.7,
+            grace: 1.25,
+            step: 0.7,
+            sample: 100,
+            forget: 10_000,
+            forget_fall: 60_000,
+            slower: 30_000.0,
+            faster: 10_000.0,
+        }
+    }
+}

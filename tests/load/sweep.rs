@@ -1,0 +1,58 @@
+//! Other constants than those in use, and what they would do.
+
+use std::fmt::Write as _;
+
+use bookend::upstream::Tuning;
+
+use crate::report::SEEDS;
+use crate::scenarios;
+use crate::world::World;
+
+/// Every change of one constant, with the expectations that no longer hold.
+pub(crate) fn table() -> String {
+    let mut text = String::from(
+        "| constant | value | expectations that hold | those that do not always |\n| --- | ---: | ---: | --- |\n",
+    );
+    for (constant, value, tuning) in variants() {
+        let (mut kept, mut all, mut broken) = (0, 0, Vec::new());
+        for scenario in scenarios::all() {
+            let mut failures = 0;
+            for seed in 1..=SEEDS {
+                let outcome = World::play(&scenario.site, tuning, seed);
+                all += scenario.expected.len();
+                let holding = scenario.expected.iter().filter(|expected| (expected.holds)(&outcome)).count();
+                kept += holding;
+                failures += scenario.expected.len() - holding;
+            }
+            if failures > 0 {
+                broken.push(format!("{} ({failures})", scenario.name));
+            }
+        }
+        writeln!(text, "| {constant} | {value} | {kept} of {all} | {} |", broken.join("; ")).unwrap();
+    }
+    text
+}
+
+fn variants() -> Vec<(&'static str, String, Tuning)> {
+    let usual = Tuning::default();
+    let mut all = vec![("as they are", String::new(), usual)];
+    let mut add = |name, values: &[f64], set: fn(&mut Tuning, f64)| {
+        for &value in values {
+            let mut tuning = usual;
+            set(&mut tuning, value);
+            all.push((name, value.to_string(), tuning));
+        }
+    };
+    add("shortest window (ms)", &[10.0, 50.0, 100.0], |t, v| t.shortest_window = v);
+    add("answers in a window", &[4.0, 16.0, 32.0], |t, v| t.enough = v as u32);
+    add("ease", &[1.5, 3.0, 4.0], |t, v| t.ease = v);
+    add("margin (ms)", &[2.0, 5.0, 20.0], |t, v| t.margin = v);
+    add("goal", &[0.5, 0.6, 0.85, 1.0], |t, v| t.goal = v);
+    add("grace", &[1.0, 1.1, 1.5, 2.0], |t, v| t.grace = v);
+    add("step", &[0.5, 0.8], |t, v| t.step = v);
+    add("sample", &[30.0, 50.0, 200.0, 400.0], |t, v| t.sample = v as u32);
+    add("forget (ms)", &[2_000.0, 30_000.0, 60_000.0], |t, v| t.forget = v as u64);
+    add("slower (ms)", &[10_000.0, 60_000.0], |t, v| t.slower = v);
+    add("faster (ms)", &[2_000.0, 30_000.0], |t, v| t.faster = v);
+    all
+}
