@@ -25,8 +25,6 @@ pub(crate) struct Server {
     /// From when to when nothing moves.
     pub(crate) stall: (u64, u64),
     pub(crate) is_dead: bool,
-    /// Which life this is; what was begun in an earlier one does not end.
-    pub(crate) life: u32,
     /// The jobs in it, at work or not.
     pub(crate) inside: Vec<usize>,
     busy: usize,
@@ -40,7 +38,6 @@ impl Server {
             slowness: 1.0,
             stall: (0, 0),
             is_dead: false,
-            life: 0,
             inside: Vec::new(),
             busy: 0,
             queue: VecDeque::new(),
@@ -92,7 +89,6 @@ impl Server {
     /// Dies with everything in it.
     pub(crate) fn die(&mut self) -> Vec<usize> {
         (self.is_dead, self.busy) = (true, 0);
-        self.life += 1;
         self.queue.clear();
         std::mem::take(&mut self.inside)
     }

@@ -31,8 +31,6 @@ pub(crate) enum Change {
     Workers(usize, usize),
     /// Everything takes so much longer on all servers.
     Slowness(f64),
-    /// The same on one.
-    SlownessOf(usize, f64),
     /// On a server nothing moves for so many seconds.
     Stall(usize, f64),
     Kill(usize),
@@ -52,11 +50,12 @@ pub(crate) struct Site {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Ask(usize),
-    Finish { job: usize, life: u32 },
+    Finish { job: usize, attempt: u32 },
     Read(usize),
     Look(usize),
     GiveUp(usize),
     Script(usize),
+    Die(usize),
     Back(usize),
     Review,
 }
@@ -71,6 +70,7 @@ struct Job {
     slot: Option<Slot>,
     vigil: Option<Vigil>,
     tried: Offers,
+    /// Servers that died with it.
     tries: u32,
     is_in_line: bool,
 }
@@ -176,7 +176,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Ask(source) => self.ask(source),
-            Event::Finish { job, life } => self.finish(job, life),
+            Event::Finish { job, attempt } => self.finish(job, attempt),
             Event::Read(job) => {
                 self.jobs[job].slot = None;
                 self.let_in();
@@ -196,6 +196,12 @@ impl World {
                 }
             }
             Event::Script(number) => self.change(self.site.script[number].1),
+            Event::Die(server) if self.servers[server].is_dead => {}
+            Event::Die(server) => {
+                self.outcome.deaths += 1;
+                self.die(server);
+                self.at(self.now + BACK_AFTER, Event::Back(server));
+            }
             Event::Back(server) => self.servers[server].is_dead = false,
             Event::Review => self.review(),
         }
@@ -324,9 +330,7 @@ impl World {
         let second = self.second();
         second.inside[server] = second.inside[server].max(inside);
         if self.servers[server].is_overfull() {
-            self.outcome.deaths += 1;
-            self.die(server);
-            self.at(self.now + BACK_AFTER, Event::Back(server));
+            self.at(self.now, Event::Die(server));
         }
     }
 
@@ -335,21 +339,20 @@ impl World {
     }
 
     fn work(&mut self, number: usize) {
-        let Job { server, work, .. } = self.jobs[number];
-        let server = &self.servers[server];
-        let (life, time) = (server.life, server.time(work));
-        self.at(self.now + time, Event::Finish { job: number, life });
+        let Job { server, work, tries: attempt, .. } = self.jobs[number];
+        let time = self.servers[server].time(work);
+        self.at(self.now + time, Event::Finish { job: number, attempt });
     }
 
-    fn finish(&mut self, number: usize, life: u32) {
+    fn finish(&mut self, number: usize, attempt: u32) {
         let needs_worker = self.needs_worker(number);
-        let Job { server, asked, began, source, .. } = self.jobs[number];
-        if self.servers[server].life != life {
+        let Job { server, asked, began, source, tries, .. } = self.jobs[number];
+        if tries != attempt {
             return;
         }
         let (from, until) = self.servers[server].stall;
         if (from..until).contains(&self.now) {
-            self.at(self.now + until - from, Event::Finish { job: number, life });
+            self.at(self.now + until - from, Event::Finish { job: number, attempt });
             return;
         }
         if let Some(next) = self.servers[server].finish(number, needs_worker) {
@@ -439,7 +442,6 @@ impl World {
             Change::Slowness(slowness) => {
                 self.servers.iter_mut().for_each(|server| server.slowness = slowness);
             }
-            Change::SlownessOf(server, slowness) => self.servers[server].slowness = slowness,
             Change::Stall(server, seconds) => {
                 self.servers[server].stall = (self.now, self.now + (seconds * SECOND) as u64);
             }

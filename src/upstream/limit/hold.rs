@@ -14,6 +14,9 @@ const LONGEST_MEASURE: f64 = 2_000.0;
 /// How long it is believed that a node has become slower, before that is tried again, in milliseconds.
 const BELIEF: u64 = 10_000;
 
+/// Less than this part of a limit has to be enough before it is lowered.
+const ENOUGH: f64 = 0.85;
+
 /// The part of attempts that fail which is too large.
 const FAILING: f64 = 0.2;
 
@@ -102,6 +105,11 @@ impl Hold {
             return None;
         }
         self.pressed_at = window.end;
+        if usual.is_quick(window, tuning) && self.before.is_none() {
+            // There are attempts that take long, and others are kept out by them that would not have to wait.
+            self.set(self.most + self.most.sqrt());
+            return None;
+        }
         self.measure.answers += window.answers;
         self.measure.length += window.length;
         if self.measure.answers < tuning.sample && self.measure.length < LONGEST_MEASURE {
@@ -122,26 +130,37 @@ impl Hold {
     }
 
     fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
-        if let Some((most, rate_before)) = self.before.take() {
+        if let Some((most, rate_before)) = self.before {
             let lost = 1.0 - rate / rate_before;
             if lost > (1.0 - self.most / most) / 2.0 {
+                if !self.is_sure(tuning) {
+                    return;
+                }
                 usual.accept_goal(most / rate_before, tuning);
                 self.believed_at = Some(now);
+                self.before = None;
                 self.set(most);
                 return;
             }
         }
+        self.before = None;
         if self.believed_at.is_some_and(|at| now.saturating_sub(at) > BELIEF) {
             usual.doubt(tuning);
             self.believed_at = None;
         }
-        let goal = rate * tuning.goal * usual.ease(tuning);
-        if goal < self.most * 0.95 {
+        let goal = rate * usual.goal(tuning);
+        // Steps that are small are lost in the noise.
+        if goal < self.most * ENOUGH && self.most > LEAST {
             self.before = Some((self.most, rate));
-            self.set(goal.max(self.most * tuning.step));
+            self.set(self.most * tuning.step);
         } else {
-            self.set(goal.clamp(self.most, self.most + self.most.sqrt()));
+            self.measure = Measure::default();
         }
+    }
+
+    /// Whether enough was measured to say that a step down cost throughput: twice as much as to say that it did not.
+    fn is_sure(&self, tuning: &Tuning) -> bool {
+        self.measure.answers >= 2 * tuning.sample || self.measure.length >= LONGEST_MEASURE
     }
 
     fn set(&mut self, most: f64) {

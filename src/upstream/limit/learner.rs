@@ -47,7 +47,7 @@ enum Stage {
     Free,
     /// The node is late: attempts may not become many more than they were when it was found so. If it is an overload they
     /// would; a burst, or as many clients as there are, or a slow database, never reaches this.
-    Wary { most: f64, late_at: u64 },
+    Wary { most: f64, late_at: u64, pressed_since: Option<u64> },
     /// It was reached, which is an overload.
     Holding(Hold),
 }
@@ -127,23 +127,28 @@ impl Learner {
             Stage::Free if self.is_late(window, usual) => {
                 usual.pause(window);
                 let most = (waiting * self.tuning.grace).max(waiting + 2.0 * waiting.sqrt());
-                Stage::Wary { most, late_at: window.end }
+                Stage::Wary { most, late_at: window.end, pressed_since: None }
             }
             Stage::Free => {
                 self.show(window);
                 usual.learn(window, &self.tuning);
                 Stage::Free
             }
-            Stage::Wary { most, .. } if window.is_pressed() => {
+            Stage::Wary { most, late_at, pressed_since } if window.is_pressed() => {
                 usual.pause(window);
-                Stage::Holding(Hold::new(most, self.tuning.forget, window.end))
+                let since = pressed_since.unwrap_or(window.end.saturating_sub(window.length as u64));
+                if window.end.saturating_sub(since) >= self.tuning.proof {
+                    return Stage::Holding(Hold::new(most, self.tuning.forget, window.end));
+                }
+                let raised = if usual.is_quick(window, &self.tuning) { most + most.sqrt() } else { most };
+                Stage::Wary { most: raised, late_at, pressed_since: Some(since) }
             }
-            Stage::Wary { most, late_at } => {
+            Stage::Wary { most, late_at, .. } => {
                 // It is late without being asked for more and more: it may have become slower.
                 usual.learn(window, &self.tuning);
                 let late_at = if self.is_late(window, usual) { window.end } else { late_at };
                 let is_over = window.end.saturating_sub(late_at) > CALM;
-                if is_over { Stage::Free } else { Stage::Wary { most, late_at } }
+                if is_over { Stage::Free } else { Stage::Wary { most, late_at, pressed_since: None } }
             }
             Stage::Holding(mut hold) => {
                 let rate = hold.look(window, usual, &self.tuning);
@@ -179,7 +184,10 @@ impl Learner {
     /// Whether those wait for longer than usual that are answered, and those have to wait for much longer that come.
     fn is_late(&self, window: &Window, usual: &Usual) -> bool {
         let is_longer = window.wait > 1.25 * usual.wait() + 1.0;
-        is_longer && window.is_crowded() && window.prospect() > usual.ease(&self.tuning)
+        // By Little's law, and sooner to be known than how long those had waited that were answered. A window in which
+        // little was answered says that it was short, or that the node stood still, and not how long they have to wait.
+        let prospect = f64::from(window.waiting) / usual.rate(window);
+        is_longer && window.is_crowded() && usual.is_known() && prospect > usual.ease(&self.tuning)
     }
 
     fn is_failing_for_many(&self, window: &Window, usual: &Usual) -> bool {

@@ -15,6 +15,8 @@ pub struct Tuning {
     pub goal: f64,
     /// How far attempts at a node may rise over what they were when it was found late.
     pub grace: f64,
+    /// For how long it has to press against that until it is an overload, in milliseconds.
+    pub proof: u64,
     /// What remains of a limit after a step down.
     pub step: f64,
     /// Answers that make a throughput known well enough to be compared.
@@ -38,8 +40,9 @@ impl Default for Tuning {
             margin: 10.0,
             goal: 0.7,
             grace: 1.25,
+            proof: 300,
             step: 0.7,
-            sample: 100,
+            sample: 200,
             forget: 10_000,
             forget_fall: 60_000,
             slower: 30_000.0,

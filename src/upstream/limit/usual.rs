@@ -3,8 +3,12 @@
 use super::tuning::Tuning;
 use super::window::Window;
 
-/// So many windows are averaged before the slow rhythm of later ones sets in.
-const FIRST_WINDOWS: f64 = 4.0;
+/// Nothing is known sooner than this, in milliseconds, or than so many waits.
+const SOONEST: f64 = 50.0;
+const WAITS: f64 = 3.0;
+
+/// How fast the usual throughput follows that of late, in milliseconds.
+const PACE: f64 = 5_000.0;
 
 /// What is usual at a node; durations in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,16 +17,24 @@ pub(super) struct Usual {
     wait: f64,
     /// Attempts that wait.
     waiting: f64,
+    /// Answers in a millisecond.
+    rate: f64,
     /// When that was last learnt, in milliseconds of the clock.
     at: u64,
-    /// How many windows it was learnt from, as far as that matters.
-    windows: f64,
+    /// For how long it was learnt, in milliseconds.
+    learnt: f64,
 }
 
 impl Usual {
     /// What is usual, as far as one window can tell.
     pub(super) fn new(window: &Window) -> Self {
-        Self { wait: window.wait, waiting: f64::from(window.waiting), at: window.end, windows: 1.0 }
+        Self {
+            wait: window.wait,
+            waiting: f64::from(window.waiting),
+            rate: window.rate(),
+            at: window.end,
+            learnt: window.length,
+        }
     }
 
     /// How long an answer is waited for.
@@ -35,21 +47,42 @@ impl Usual {
         self.waiting
     }
 
+    /// Answers in a millisecond, or more if there were more in `window`.
+    pub(super) fn rate(&self, window: &Window) -> f64 {
+        self.rate.max(window.rate())
+    }
+
+    /// Whether it was learnt for long enough: at first only those are answered that are quick.
+    pub(super) fn is_known(&self) -> bool {
+        self.learnt >= (WAITS * self.wait).max(SOONEST)
+    }
+
     /// The longest wait that is no reason to do anything.
     pub(super) fn ease(&self, tuning: &Tuning) -> f64 {
         tuning.ease * self.wait + tuning.margin
     }
 
+    /// The wait that a limit aims at.
+    pub(super) fn goal(&self, tuning: &Tuning) -> f64 {
+        tuning.goal * self.ease(tuning)
+    }
+
+    /// Whether answers come clearly sooner than a limit aims at.
+    pub(super) fn is_quick(&self, window: &Window, tuning: &Tuning) -> bool {
+        window.answers > 0 && window.wait < 0.8 * self.goal(tuning)
+    }
+
     /// Learns from a window in which nothing held the node back.
     pub(super) fn learn(&mut self, window: &Window, tuning: &Tuning) {
-        let slowness = if window.wait > self.wait { tuning.slower } else { tuning.faster };
         let passed = window.end.saturating_sub(self.at) as f64;
-        let by_time = 1.0 - (-passed / slowness).exp();
-        let part =
-            if self.windows < FIRST_WINDOWS { by_time.max(1.0 / (self.windows + 1.0)) } else { by_time };
-        self.windows = (self.windows + 1.0).min(FIRST_WINDOWS);
+        self.learnt += passed;
+        // An average of all there is, at first.
+        let part = |slowness: f64| 1.0 - (-passed / slowness.min(self.learnt)).exp();
+        let rate = part(PACE);
+        let part = part(if window.wait > self.wait { tuning.slower } else { tuning.faster });
         self.wait += part * (window.wait - self.wait);
         self.waiting += part * (f64::from(window.waiting) - self.waiting);
+        self.rate += rate * (window.rate() - self.rate);
         self.at = window.end;
     }
 

@@ -31,12 +31,6 @@ impl Window {
         f64::from(self.answers) / self.length
     }
 
-    /// How long one has to wait that comes at the end of the window, by Little's law: sooner to be known than how long
-    /// those had waited that were answered in it.
-    pub(super) fn prospect(&self) -> f64 {
-        f64::from(self.waiting) / self.rate()
-    }
-
     /// Whether the limit was reached most of the time: as often as an answer made room, it was taken.
     pub(super) fn is_pressed(&self) -> bool {
         self.filled * 2 > self.answers
