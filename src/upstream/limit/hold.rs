@@ -11,7 +11,8 @@ use super::window::{LEAST, Window};
 /// For no longer than this is a throughput measured, in milliseconds.
 const LONGEST_MEASURE: f64 = 2_000.0;
 
-/// How long it is believed that a node has become slower, before that is tried again, in milliseconds.
+/// How long it is believed that a node has become slower, before that is tried again, in milliseconds; twice as long each
+/// time that it proves true.
 const BELIEF: u64 = 10_000;
 
 /// Less than this part of a limit has to be enough before it is lowered.
@@ -33,8 +34,10 @@ pub(super) struct Hold {
     measure: Measure,
     /// The limit before the last step down, with what the node finished under it in a millisecond.
     before: Option<(f64, f64)>,
-    /// Since when a node is believed to have become slower.
-    believed_at: Option<u64>,
+    /// Until when it is believed that the node has become slower; 0 is not at all.
+    believed_until: u64,
+    /// How often that proved true.
+    proofs: u32,
     /// The part that failed before failures lowered the limit, and the limit then.
     failing: Option<(f64, f64)>,
 }
@@ -55,7 +58,8 @@ impl Hold {
             is_settled: false,
             measure: Measure::default(),
             before: None,
-            believed_at: None,
+            believed_until: 0,
+            proofs: 0,
             failing: None,
         }
     }
@@ -137,16 +141,17 @@ impl Hold {
                     return;
                 }
                 usual.accept_goal(most / rate_before, tuning);
-                self.believed_at = Some(now);
+                self.believed_until = now + (BELIEF << self.proofs.min(6));
+                self.proofs += 1;
                 self.before = None;
                 self.set(most);
                 return;
             }
         }
         self.before = None;
-        if self.believed_at.is_some_and(|at| now.saturating_sub(at) > BELIEF) {
+        if self.believed_until != 0 && now > self.believed_until {
             usual.doubt(tuning);
-            self.believed_at = None;
+            self.believed_until = 0;
         }
         let goal = rate * usual.goal(tuning);
         // Steps that are small are lost in the noise.

@@ -146,7 +146,7 @@ impl Learner {
             Stage::Wary { most, late_at, .. } => {
                 // It is late without being asked for more and more: it may have become slower.
                 usual.learn(window, &self.tuning);
-                let late_at = if self.is_late(window, usual) { window.end } else { late_at };
+                let late_at = if self.is_late(window, usual) { window.end } else { late_at.min(window.end) };
                 let is_over = window.end.saturating_sub(late_at) > CALM;
                 if is_over { Stage::Free } else { Stage::Wary { most, late_at, pressed_since: None } }
             }
@@ -165,12 +165,19 @@ impl Learner {
         }
     }
 
-    /// The node fell.
+    /// The node is out. When it comes back, it is met by no more than it can surely take, until it shows that it is well.
     pub(super) fn fell(&mut self, now: u64) {
         let (peak, at) = self.peak;
         let usual = self.usual.map_or(0.0, |usual| usual.waiting());
         let is_in_full_flight = peak >= (2.0 * usual).max(2.0 * LEAST) && now.saturating_sub(at) <= RECENT;
         if !is_in_full_flight {
+            let most = (2.0 * usual).max(2.0 * LEAST);
+            self.stage = match self.stage {
+                Stage::Free | Stage::Wary { .. } => {
+                    Stage::Wary { most, late_at: u64::MAX, pressed_since: None }
+                }
+                holding @ Stage::Holding(_) => holding,
+            };
             return;
         }
         let mut hold = match self.stage {

@@ -7,6 +7,11 @@ use super::window::Window;
 const SOONEST: f64 = 50.0;
 const WAITS: f64 = 3.0;
 
+/// Nodes that take less than this, in milliseconds, are given so much more time than others, but no more than this many times
+/// as much.
+const QUICK: f64 = 5.0;
+const MOST_LENIENT: f64 = 20.0;
+
 /// How fast the usual throughput follows that of late, in milliseconds.
 const PACE: f64 = 5_000.0;
 
@@ -59,7 +64,12 @@ impl Usual {
 
     /// The longest wait that is no reason to do anything.
     pub(super) fn ease(&self, tuning: &Tuning) -> f64 {
-        tuning.ease * self.wait + tuning.margin
+        tuning.ease * self.wait + tuning.margin * self.leniency()
+    }
+
+    /// What answers within a millisecond is made for thousands at a time, and as many clients as it has are no overload.
+    fn leniency(&self) -> f64 {
+        (QUICK / self.wait).clamp(1.0, MOST_LENIENT)
     }
 
     /// The wait that a limit aims at.
@@ -93,7 +103,7 @@ impl Usual {
 
     /// Takes it for usual that the goal of a limit is a wait of `goal`.
     pub(super) fn accept_goal(&mut self, goal: f64, tuning: &Tuning) {
-        let wait = (goal / tuning.goal - tuning.margin) / tuning.ease;
+        let wait = (goal / tuning.goal - tuning.margin * self.leniency()) / tuning.ease;
         self.wait = self.wait.max(wait);
     }
 
