@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::{scenarios, sweep};
 
 /// Seeds of the long form.
-pub(crate) const SEEDS: u64 = 5;
+pub(crate) const SEEDS: u64 = 3;
 
 /// Prints what was found and, where `BOOKEND_LOAD_WRITE` is set, puts it into `docs/load.md`.
 pub(crate) fn publish() {

@@ -11,9 +11,13 @@ use super::window::{LEAST, Window};
 /// For no longer than this is a throughput measured, in milliseconds.
 const LONGEST_MEASURE: f64 = 2_000.0;
 
-/// How long it is believed that a node has become slower, before that is tried again, in milliseconds; twice as long each
-/// time that it proves true.
-const BELIEF: u64 = 10_000;
+/// How long a limit that is at its goal goes undoubted, in milliseconds; twice as long each time that it proves right, up to
+/// sixteen times.
+const BELIEF: u64 = 5_000;
+const FIRMEST: u32 = 4;
+
+/// The part of those that were at a node when it fell that never gets there again.
+const SURVIVABLE: f64 = 0.9;
 
 /// Less than this part of a limit has to be enough before it is lowered.
 const ENOUGH: f64 = 0.85;
@@ -34,10 +38,13 @@ pub(super) struct Hold {
     measure: Measure,
     /// The limit before the last step down, with what the node finished under it in a millisecond.
     before: Option<(f64, f64)>,
-    /// Until when it is believed that the node has become slower; 0 is not at all.
-    believed_until: u64,
-    /// How often that proved true.
+    /// It is never more than this.
+    cap: f64,
+    /// When it is doubted next, in milliseconds of the clock, and how often it proved right.
+    doubt_at: u64,
     proofs: u32,
+    /// Whether the node was found to have become slower.
+    is_slower: bool,
     /// The part that failed before failures lowered the limit, and the limit then.
     failing: Option<(f64, f64)>,
 }
@@ -58,8 +65,10 @@ impl Hold {
             is_settled: false,
             measure: Measure::default(),
             before: None,
-            believed_until: 0,
+            cap: f64::INFINITY,
+            doubt_at: now + BELIEF,
             proofs: 0,
+            is_slower: false,
             failing: None,
         }
     }
@@ -88,7 +97,7 @@ impl Hold {
     /// The node fell with `peak` attempts at it.
     pub(super) fn fell(&mut self, peak: f64, now: u64, tuning: &Tuning) {
         let most = (peak * tuning.step).min(self.most);
-        *self = Self::new(most, tuning.forget_fall, now);
+        *self = Self { cap: peak * SURVIVABLE, ..Self::new(most, tuning.forget_fall, now) };
     }
 
     /// Looks at a window. Returns what the node finishes in a millisecond once that is known for the limit as it is.
@@ -97,7 +106,7 @@ impl Hold {
         if let Some((failing, most)) = self.failing.take() {
             self.judge_failures(window, failing, most);
         } else if Self::is_failing(window) {
-            *self = Self::under_failures(self.most, window, tuning);
+            *self = Self { cap: self.cap, ..Self::under_failures(self.most, window, tuning) };
         }
         if !self.is_settled {
             // The window in which the last of those leaves that were too many says nothing yet.
@@ -135,32 +144,47 @@ impl Hold {
 
     fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
         if let Some((most, rate_before)) = self.before {
-            let lost = 1.0 - rate / rate_before;
-            if lost > (1.0 - self.most / most) / 2.0 {
-                if !self.is_sure(tuning) {
-                    return;
-                }
-                usual.accept_goal(most / rate_before, tuning);
-                self.believed_until = now + (BELIEF << self.proofs.min(6));
-                self.proofs += 1;
-                self.before = None;
-                self.set(most);
+            let (places, answers) = (self.most / most, rate / rate_before);
+            let is_fruitful = (answers - 1.0) / (places - 1.0) > 0.5;
+            if is_fruitful && !self.is_sure(tuning) {
                 return;
             }
-        }
-        self.before = None;
-        if self.believed_until != 0 && now > self.believed_until {
-            usual.doubt(tuning);
-            self.believed_until = 0;
+            self.before = None;
+            match (places > 1.0, is_fruitful) {
+                (false, true) => {
+                    usual.accept_goal(most / rate_before, tuning);
+                    self.is_slower = true;
+                    self.believe(now);
+                    return self.set(most);
+                }
+                (true, true) => usual.accept_goal(self.most / rate, tuning),
+                (true, false) => {
+                    if std::mem::take(&mut self.is_slower) {
+                        // It may be well again.
+                        usual.doubt(tuning);
+                    }
+                    self.believe(now);
+                    return self.set(most);
+                }
+                (false, false) => {}
+            }
         }
         let goal = rate * usual.goal(tuning);
         // Steps that are small are lost in the noise.
         if goal < self.most * ENOUGH && self.most > LEAST {
             self.before = Some((self.most, rate));
             self.set(self.most * tuning.step);
+        } else if now > self.doubt_at {
+            self.before = Some((self.most, rate));
+            self.set(self.most / tuning.step);
         } else {
             self.measure = Measure::default();
         }
+    }
+
+    fn believe(&mut self, now: u64) {
+        self.doubt_at = now + (BELIEF << self.proofs.min(FIRMEST));
+        self.proofs += 1;
     }
 
     /// Whether enough was measured to say that a step down cost throughput: twice as much as to say that it did not.
@@ -169,8 +193,8 @@ impl Hold {
     }
 
     fn set(&mut self, most: f64) {
-        let most = most.max(LEAST);
-        self.is_settled = most >= self.most;
+        let most = most.min(self.cap).max(LEAST);
+        self.is_settled = false;
         self.most = most;
         self.measure = Measure::default();
     }

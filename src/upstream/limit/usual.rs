@@ -5,12 +5,12 @@ use super::window::Window;
 
 /// Nothing is known sooner than this, in milliseconds, or than so many waits.
 const SOONEST: f64 = 50.0;
-const WAITS: f64 = 3.0;
+const WAITS: f64 = 5.0;
 
-/// Nodes that take less than this, in milliseconds, are given so much more time than others, but no more than this many times
-/// as much.
-const QUICK: f64 = 5.0;
-const MOST_LENIENT: f64 = 20.0;
+/// Nodes that were seen to answer in less than this, in milliseconds, are given more time than others, but no more than this
+/// many times as much.
+const QUICK: f64 = 3.0;
+const MOST_LENIENT: f64 = 50.0;
 
 /// How fast the usual throughput follows that of late, in milliseconds.
 const PACE: f64 = 5_000.0;
@@ -20,6 +20,8 @@ const PACE: f64 = 5_000.0;
 pub(super) struct Usual {
     /// How long an answer is waited for.
     wait: f64,
+    /// The same when it was least.
+    quickest: f64,
     /// Attempts that wait.
     waiting: f64,
     /// Answers in a millisecond.
@@ -35,6 +37,7 @@ impl Usual {
     pub(super) fn new(window: &Window) -> Self {
         Self {
             wait: window.wait,
+            quickest: window.wait,
             waiting: f64::from(window.waiting),
             rate: window.rate(),
             at: window.end,
@@ -69,7 +72,7 @@ impl Usual {
 
     /// What answers within a millisecond is made for thousands at a time, and as many clients as it has are no overload.
     fn leniency(&self) -> f64 {
-        (QUICK / self.wait).clamp(1.0, MOST_LENIENT)
+        (QUICK / self.quickest).powi(2).clamp(1.0, MOST_LENIENT)
     }
 
     /// The wait that a limit aims at.
@@ -91,8 +94,13 @@ impl Usual {
         let rate = part(PACE);
         let part = part(if window.wait > self.wait { tuning.slower } else { tuning.faster });
         self.wait += part * (window.wait - self.wait);
+        if !self.is_known() {
+            // Those that take longer were not answered yet in the windows before.
+            self.wait = self.wait.max(window.wait);
+        }
         self.waiting += part * (f64::from(window.waiting) - self.waiting);
         self.rate += rate * (window.rate() - self.rate);
+        self.quickest = self.quickest.min(window.wait);
         self.at = window.end;
     }
 
