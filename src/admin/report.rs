@@ -65,6 +65,7 @@ pub(super) fn now(desk: &Desk) -> Now {
                 node: node.name.clone(),
                 is_available: members.iter().any(|m| m.node.availability(millis) == Availability::Available),
                 in_flight: members.iter().map(|m| m.node.load().in_flight()).sum(),
+                limit: limit(&members),
             });
         }
     }
@@ -150,6 +151,7 @@ impl Sources<'_> {
             state_seconds: since.map(|since| self.now.saturating_sub(since) / MILLIS_PER_SECOND),
             share: (recent > 0).then(|| own as f64 / recent as f64),
             in_flight: members.iter().map(|member| member.node.load().in_flight()).sum(),
+            limit: limit(members),
             requests: requests(outcomes),
             first_byte: first_byte.map(|Latency { mean, p50, p99 }| FirstByte { mean, p50, p99 }),
             attempts_failed,
@@ -191,6 +193,12 @@ impl Sources<'_> {
         }
         (NodeState::Up, None)
     }
+}
+
+/// What may wait at those of the members that are held back, of whom the configuration does not say how much they take.
+fn limit(members: &[&Arc<Member>]) -> Option<u32> {
+    let learnt = members.iter().filter(|member| member.max_in_flight.is_none());
+    learnt.filter_map(|member| member.node.load().limit().held()).reduce(u32::saturating_add)
 }
 
 /// Since when a member stands as it does, in milliseconds of the clock; 0 is from the beginning.

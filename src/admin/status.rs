@@ -117,6 +117,8 @@ pub struct Node {
     pub share: Option<f64>,
     /// Requests that are at it.
     pub in_flight: u32,
+    /// How many of them may wait for the heads of their answers, if it was found to have more to do than it can.
+    pub limit: Option<u32>,
     /// Requests that ended at it.
     pub requests: Requests,
     /// From the last byte of a request to the first of its answer; `None` if there was none.

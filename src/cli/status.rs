@@ -177,7 +177,7 @@ fn row(node: &Node) -> Vec<Cell> {
         Cell::number(node.tier.to_string()),
         Cell::number(node.weight.to_string()),
         Cell::number(node.share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0))),
-        count(node.in_flight.into()),
+        in_flight(node),
         count(node.requests.total),
         latency(|first| first.p50),
         latency(|first| first.p99),
@@ -186,6 +186,17 @@ fn row(node: &Node) -> Vec<Cell> {
         alarming(node.attempts_failed.values().sum()),
         state(node),
     ]
+}
+
+/// With the limit behind it, where the node is held back.
+fn in_flight(node: &Node) -> Cell {
+    let count = grouped(node.in_flight.into());
+    match node.limit {
+        None => Cell::number(count),
+        Some(limit) => {
+            Cell::number(format!("{count} of {}", grouped(limit.into()))).in_colour(Colour::Yellow)
+        }
+    }
 }
 
 fn state(node: &Node) -> Cell {

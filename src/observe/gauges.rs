@@ -41,6 +41,8 @@ pub struct NodeNow {
     pub is_available: bool,
     /// Requests that are at it.
     pub in_flight: u32,
+    /// How many attempts may wait at it for the heads of their answers, as far as that was learnt.
+    pub limit: Option<u32>,
 }
 
 /// The gauges of these numbers.
@@ -48,6 +50,7 @@ pub struct NodeNow {
 pub(super) struct Gauges {
     node_available: IntGaugeVec,
     node_in_flight: IntGaugeVec,
+    node_limit: IntGaugeVec,
     pool_waiting: IntGaugeVec,
     pool_in_line: IntGaugeVec,
     connections: IntGauge,
@@ -73,6 +76,12 @@ impl Gauges {
                 registry,
                 "bookend_node_in_flight",
                 "Requests that are at a node.",
+                &["pool", "node"],
+            )?,
+            node_limit: gauges(
+                registry,
+                "bookend_node_limit",
+                "How many attempts may wait at a node that has more to do than it can; 0 while it is not held back.",
                 &["pool", "node"],
             )?,
             pool_waiting: gauges(
@@ -121,10 +130,12 @@ impl Gauges {
         self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
         self.node_in_flight.reset();
-        for NodeNow { pool, node, is_available, in_flight } in &now.nodes {
+        self.node_limit.reset();
+        for NodeNow { pool, node, is_available, in_flight, limit } in &now.nodes {
             let labels = [pool, node];
             self.node_available.with_label_values(&labels).set(i64::from(*is_available));
             self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
+            self.node_limit.with_label_values(&labels).set(limit.map_or(0, i64::from));
         }
     }
 }

@@ -71,9 +71,13 @@ impl Node {
         Some(Slot::new(Arc::clone(self), now, is_trial))
     }
 
-    /// A request got the head of its answer, so long after it was with the node: there may be room for one that waits.
-    pub(super) fn answered_one(&self, waited: Duration, now: u64) {
-        self.load().answered(waited, now);
+    /// A request got the head of its answer, so long after it was with the node, where that says anything of the node: there
+    /// may be room for one that waits.
+    pub(super) fn answered_one(&self, waited: Option<Duration>, now: u64) {
+        match waited {
+            Some(waited) => self.load().answered(waited, now),
+            None => self.load().end_wait(),
+        }
         if !self.counts_whole_requests() {
             self.room.line.freed(self.key());
         }

@@ -38,8 +38,9 @@ impl Slot {
         self.is_trial
     }
 
-    /// The head of an answer came that is no failure, so long after the request was with the node.
-    pub fn answered(&mut self, waited: Duration, now: u64) {
+    /// The head of an answer came, so long after the request was with the node; `None` if that says nothing of how long the
+    /// node takes.
+    pub fn answered(&mut self, waited: Option<Duration>, now: u64) {
         if std::mem::take(&mut self.is_waiting) {
             self.node.answered_one(waited, now);
         }

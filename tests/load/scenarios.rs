@@ -226,7 +226,8 @@ fn overloaded() -> Vec<Scenario> {
         Scenario {
             name: "1.6 times, heavy tails",
             site: times(1.6, Work::LogNormal(20.0, 1.5)),
-            expected: vec![serves(0.85, CAPACITY, 22)],
+            // A second of so uneven requests varies by a tenth.
+            expected: vec![expect("the capacity is used", |o| o.rate(22..140) >= 0.85 * CAPACITY)],
         },
         Scenario {
             name: "1.6 times from the first moment",

@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 
 use bookend::upstream::Tuning;
 
-use crate::report::SEEDS;
 use crate::scenarios;
 use crate::world::World;
 
 /// Every change of one constant, with the expectations that no longer hold.
-pub(crate) fn table() -> String {
+pub(crate) fn table(seeds: u64) -> String {
     let mut text = String::from(
         "| constant | value | expectations that hold | those that do not always |\n| --- | ---: | ---: | --- |\n",
     );
@@ -17,7 +16,7 @@ pub(crate) fn table() -> String {
         let (mut kept, mut all, mut broken) = (0, 0, Vec::new());
         for scenario in scenarios::all() {
             let mut failures = 0;
-            for seed in 1..=SEEDS {
+            for seed in 1..=seeds {
                 let outcome = World::play(&scenario.site, tuning, seed);
                 all += scenario.expected.len();
                 let holding = scenario.expected.iter().filter(|expected| (expected.holds)(&outcome)).count();
@@ -45,6 +44,8 @@ fn variants() -> Vec<(&'static str, String, Tuning)> {
     };
     add("shortest window (ms)", &[10.0, 50.0, 100.0], |t, v| t.shortest_window = v);
     add("answers in a window", &[4.0, 16.0, 32.0], |t, v| t.enough = v as u32);
+    add("known after (waits)", &[3.0, 4.0, 8.0], |t, v| t.known = v);
+    add("longer", &[1.1, 1.5, 2.0], |t, v| t.longer = v);
     add("ease", &[1.5, 3.0, 4.0], |t, v| t.ease = v);
     add("margin (ms)", &[2.0, 5.0, 20.0], |t, v| t.margin = v);
     add("goal", &[0.5, 0.6, 0.85, 1.0], |t, v| t.goal = v);

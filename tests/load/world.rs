@@ -363,7 +363,7 @@ impl World {
         job.vigil = None;
         if let Some(slot) = &mut job.slot {
             self.members[server].node.heard(now);
-            slot.answered(waited, now);
+            slot.answered(Some(waited), now);
             let _ = self.jury.answered(slot, waited.as_millis() as u64, now);
         }
         let took = self.now - asked;

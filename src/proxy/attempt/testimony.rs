@@ -76,11 +76,16 @@ impl Attempts {
         }
     }
 
-    /// The attempt under way is answered at `now`, `took` after its node had all of the request.
-    fn acquit(&mut self, took: Duration, now: u64, hearing: &Hearing<'_>) {
-        let waited = clock::to_millis(took);
-        if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
+    /// The head of the answer is there: the attempt waits no longer, `took` after its node had all of the request.
+    fn end_wait(&mut self, took: Option<Duration>, now: u64) {
+        if let Some(Attempt { slot: Some(slot), .. }) = self.history.last_mut() {
             slot.answered(took, now);
+        }
+    }
+
+    /// The attempt under way is answered at `now`, `waited` milliseconds after its node had all of the request.
+    fn acquit(&mut self, waited: u64, now: u64, hearing: &Hearing<'_>) {
+        if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
             let transition = hearing.pool.jury().answered(slot, waited, now);
             let member = Arc::clone(member);
             hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
@@ -158,16 +163,22 @@ pub(in crate::proxy) fn answered(
         member.node.heard(now);
     }
     let is_final = !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS;
-    if !is_final || is_failure(status) {
+    if !is_final {
         return;
     }
-    let took = forward::node_took(context).unwrap_or_default();
+    // How fast a node fails says nothing of what it can finish, nor does an answer before it had all of the request.
+    let took = forward::node_took(context);
+    context.attempts.end_wait(took.filter(|_| !is_failure(status)), now);
+    if is_failure(status) {
+        return;
+    }
+    let waited = took.map_or(0, clock::to_millis);
     let Some(route) = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route))
     else {
         return;
     };
     let hearing = Hearing::new(route, session, observer);
-    context.attempts.acquit(took, now, &hearing);
+    context.attempts.acquit(waited, now, &hearing);
 }
 
 /// The statuses by which a node says that it failed, and not that the request is wrong.

@@ -190,11 +190,14 @@ impl Learner {
 
     /// Whether those wait for longer than usual that are answered, and those have to wait for much longer that come.
     fn is_late(&self, window: &Window, usual: &Usual) -> bool {
-        let is_longer = window.wait > 1.25 * usual.wait() + 1.0;
+        let is_longer = window.wait > self.tuning.longer * usual.wait() + 1.0;
         // By Little's law, and sooner to be known than how long those had waited that were answered. A window in which
         // little was answered says that it was short, or that the node stood still, and not how long they have to wait.
         let prospect = f64::from(window.waiting) / usual.rate(window);
-        is_longer && window.is_crowded() && usual.is_known() && prospect > usual.ease(&self.tuning)
+        is_longer
+            && window.is_crowded()
+            && usual.is_known(&self.tuning)
+            && prospect > usual.ease(&self.tuning)
     }
 
     fn is_failing_for_many(&self, window: &Window, usual: &Usual) -> bool {

@@ -7,6 +7,10 @@ pub struct Tuning {
     pub shortest_window: f64,
     /// And for no less than so many answers or failures.
     pub enough: u32,
+    /// What is usual is known after so many waits: at first only those are answered that are quick.
+    pub known: f64,
+    /// How much longer than usual those must have waited that are answered, for a node to be late.
+    pub longer: f64,
     /// The waits of a node are at ease up to so many usual ones,
     pub ease: f64,
     /// and so many milliseconds more: below that it is our own processor, or the network, that makes them longer.
@@ -36,6 +40,8 @@ impl Default for Tuning {
         Self {
             shortest_window: 25.0,
             enough: 8,
+            known: 5.0,
+            longer: 1.25,
             ease: 2.0,
             margin: 10.0,
             goal: 0.7,

@@ -3,9 +3,8 @@
 use super::tuning::Tuning;
 use super::window::Window;
 
-/// Nothing is known sooner than this, in milliseconds, or than so many waits.
+/// Nothing is known sooner than this, in milliseconds.
 const SOONEST: f64 = 50.0;
-const WAITS: f64 = 5.0;
 
 /// Nodes that were seen to answer in less than this, in milliseconds, are given more time than others, but no more than this
 /// many times as much.
@@ -61,8 +60,8 @@ impl Usual {
     }
 
     /// Whether it was learnt for long enough: at first only those are answered that are quick.
-    pub(super) fn is_known(&self) -> bool {
-        self.learnt >= (WAITS * self.wait).max(SOONEST)
+    pub(super) fn is_known(&self, tuning: &Tuning) -> bool {
+        self.learnt >= (tuning.known * self.wait).max(SOONEST)
     }
 
     /// The longest wait that is no reason to do anything.
@@ -94,7 +93,7 @@ impl Usual {
         let rate = part(PACE);
         let part = part(if window.wait > self.wait { tuning.slower } else { tuning.faster });
         self.wait += part * (window.wait - self.wait);
-        if !self.is_known() {
+        if !self.is_known(tuning) {
             // Those that take longer were not answered yet in the windows before.
             self.wait = self.wait.max(window.wait);
         }
