@@ -75,12 +75,16 @@ fn closed(clients: usize, ramp: f64, work: Work) -> Source {
     Source::new(Rhythm::Closed { clients, ramp }, work)
 }
 
+/// All of them, or those with one of the words of `BOOKEND_LOADS` in their names.
 pub(crate) fn all() -> Vec<Scenario> {
     let mut all = healthy();
     all.extend(benchmarks());
     all.extend(troubled());
     all.extend(overloaded());
     all.extend(dying());
+    let wanted = std::env::var("BOOKEND_LOADS").unwrap_or_default();
+    let words: Vec<&str> = wanted.split(',').filter(|word| !word.is_empty()).collect();
+    all.retain(|scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word)));
     all
 }
 
@@ -110,6 +114,15 @@ fn healthy() -> Vec<Scenario> {
             expected: vec![nobody_is_shed()],
         },
         Scenario { name: "bursts of 400 at once", site: burst(400, 5.0), expected: calm() },
+        Scenario {
+            name: "400 workers of 100 ms, from the first moment at 0.7",
+            site: site(
+                Machine { workers: 400, ..SIXTEEN },
+                Source::open(2_800.0, Work::Exponential(100.0)),
+                20,
+            ),
+            expected: vec![expect("1 in 100 is shed", |o| o.part_shed(o.all()) < 0.01)],
+        },
         Scenario {
             name: "a site of 10 requests a second",
             site: site(SIXTEEN, Source::open(10.0, Work::Two(0.95, 20.0, 2_000.0)), 300),
@@ -284,6 +297,15 @@ fn dying() -> Vec<Scenario> {
     vec![
         Scenario { name: "dies of 128, 1.6 times", site: over(dies(128), 1.6), expected: alive() },
         Scenario { name: "dies of 64, 1.6 times", site: over(dies(64), 1.6), expected: alive() },
+        Scenario {
+            name: "dies of 64, all take 50 ms, 1.6 times",
+            site: site(
+                Machine { dies: Some(64), ..SIXTEEN },
+                steps(&[(0.0, 220.0), (20.0, 1.6 * 320.0)], Work::Fixed(50.0)),
+                80,
+            ),
+            expected: vec![no_deaths(), serves(0.8, 320.0, 21)],
+        },
         Scenario { name: "dies of 128, 3 times", site: over(dies(128), 3.0), expected: alive() },
         Scenario {
             name: "dies of 128, 1.6 times from the first moment",

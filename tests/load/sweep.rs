@@ -42,19 +42,21 @@ fn variants() -> Vec<(&'static str, String, Tuning)> {
             all.push((name, value.to_string(), tuning));
         }
     };
-    add("shortest window (ms)", &[10.0, 50.0, 100.0], |t, v| t.shortest_window = v);
+    add("window (waits)", &[0.25, 1.0, 2.0], |t, v| t.window = v);
+    add("shortest window (ms)", &[5.0, 25.0, 50.0], |t, v| t.shortest_window = v);
     add("answers in a window", &[4.0, 16.0, 32.0], |t, v| t.enough = v as u32);
     add("known after (waits)", &[3.0, 4.0, 8.0], |t, v| t.known = v);
-    add("longer", &[1.1, 1.5, 2.0], |t, v| t.longer = v);
+    add("longer", &[1.0, 1.25, 1.5, 2.0], |t, v| t.longer = v);
     add("ease", &[1.5, 3.0, 4.0], |t, v| t.ease = v);
     add("margin (ms)", &[2.0, 5.0, 20.0], |t, v| t.margin = v);
     add("goal", &[0.5, 0.6, 0.85, 1.0], |t, v| t.goal = v);
     add("grace", &[1.0, 1.1, 1.5, 2.0], |t, v| t.grace = v);
+    add("grace of the young", &[1.25, 1.75, 2.0], |t, v| t.grace_of_young = v);
     add("proof (ms)", &[100.0, 600.0], |t, v| t.proof = v as u64);
     add("step", &[0.5, 0.8], |t, v| t.step = v);
-    add("sample", &[30.0, 50.0, 200.0, 400.0], |t, v| t.sample = v as u32);
+    add("sample", &[50.0, 100.0, 600.0], |t, v| t.sample = v as u32);
     add("forget (ms)", &[2_000.0, 30_000.0, 60_000.0], |t, v| t.forget = v as u64);
     add("slower (ms)", &[10_000.0, 60_000.0], |t, v| t.slower = v);
-    add("faster (ms)", &[2_000.0, 30_000.0], |t, v| t.faster = v);
+    add("faster (ms)", &[2_000.0, 10_000.0, 30_000.0], |t, v| t.faster = v);
     all
 }

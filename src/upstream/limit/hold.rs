@@ -19,8 +19,14 @@ const FIRMEST: u32 = 4;
 /// The part of those that were at a node when it fell that never gets there again.
 const SURVIVABLE: f64 = 0.9;
 
+/// Places that bring so much of what they promise are needed.
+const FRUITFUL: f64 = 0.6;
+
 /// Less than this part of a limit has to be enough before it is lowered.
 const ENOUGH: f64 = 0.85;
+
+/// More than this part of it has to be needed before it is raised.
+const MORE: f64 = 1.1;
 
 /// The part of attempts that fail which is too large.
 const FAILING: f64 = 0.2;
@@ -45,6 +51,8 @@ pub(super) struct Hold {
     proofs: u32,
     /// Whether the node was found to have become slower.
     is_slower: bool,
+    /// Whether little was known of it when the limit was set, so that more may be better.
+    is_young: bool,
     /// The part that failed before failures lowered the limit, and the limit then.
     failing: Option<(f64, f64)>,
 }
@@ -69,8 +77,14 @@ impl Hold {
             doubt_at: now + BELIEF,
             proofs: 0,
             is_slower: false,
+            is_young: false,
             failing: None,
         }
+    }
+
+    /// The same for a node of which little is known.
+    pub(super) fn of_young(self, is_young: bool) -> Self {
+        Self { is_young, doubt_at: if is_young { 0 } else { self.doubt_at }, ..self }
     }
 
     /// Holds well under `most`, at which too many attempts fail.
@@ -145,7 +159,7 @@ impl Hold {
     fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
         if let Some((most, rate_before)) = self.before {
             let (places, answers) = (self.most / most, rate / rate_before);
-            let is_fruitful = (answers - 1.0) / (places - 1.0) > 0.5;
+            let is_fruitful = (answers - 1.0) / (places - 1.0) > FRUITFUL;
             if is_fruitful && !self.is_sure(tuning) {
                 return;
             }
@@ -159,10 +173,7 @@ impl Hold {
                 }
                 (true, true) => usual.accept_goal(self.most / rate, tuning),
                 (true, false) => {
-                    if std::mem::take(&mut self.is_slower) {
-                        // It may be well again.
-                        usual.doubt(tuning);
-                    }
+                    self.is_young = false;
                     self.believe(now);
                     return self.set(most);
                 }
@@ -174,10 +185,17 @@ impl Hold {
         if goal < self.most * ENOUGH && self.most > LEAST {
             self.before = Some((self.most, rate));
             self.set(self.most * tuning.step);
-        } else if now > self.doubt_at {
+        } else if goal > self.most * MORE {
+            self.set(goal.min(self.most + self.most.sqrt()));
+        } else if now > self.doubt_at && self.is_young {
             self.before = Some((self.most, rate));
             self.set(self.most / tuning.step);
         } else {
+            if now > self.doubt_at && std::mem::take(&mut self.is_slower) {
+                // It may be well again.
+                usual.doubt(tuning);
+                self.believe(now);
+            }
             self.measure = Measure::default();
         }
     }

@@ -88,8 +88,8 @@ impl Learner {
 
     /// The fewest answers of a window, and how long it has to be at least, in milliseconds.
     pub(super) fn window(&self) -> (u32, f64) {
-        let usual = self.usual.map_or(0.0, |usual| usual.wait());
-        (self.tuning.enough, usual.clamp(self.tuning.shortest_window, 1_000.0))
+        let part = self.usual.map_or(0.0, |usual| usual.wait()) * self.tuning.window;
+        (self.tuning.enough, part.clamp(self.tuning.shortest_window, 1_000.0))
     }
 
     /// The longest wait at which the node is at ease, in milliseconds, if it is at the end of `window`.
@@ -126,7 +126,8 @@ impl Learner {
             }
             Stage::Free if self.is_late(window, usual) => {
                 usual.pause(window);
-                let most = (waiting * self.tuning.grace).max(waiting + 2.0 * waiting.sqrt());
+                let grace = if usual.is_young() { self.tuning.grace_of_young } else { self.tuning.grace };
+                let most = (waiting * grace).max(waiting + 2.0 * waiting.sqrt());
                 Stage::Wary { most, late_at: window.end, pressed_since: None }
             }
             Stage::Free => {
@@ -138,7 +139,8 @@ impl Learner {
                 usual.pause(window);
                 let since = pressed_since.unwrap_or(window.end.saturating_sub(window.length as u64));
                 if window.end.saturating_sub(since) >= self.tuning.proof {
-                    return Stage::Holding(Hold::new(most, self.tuning.forget, window.end));
+                    let hold = Hold::new(most, self.tuning.forget, window.end);
+                    return Stage::Holding(hold.of_young(usual.is_young()));
                 }
                 let raised = if usual.is_quick(window, &self.tuning) { most + most.sqrt() } else { most };
                 Stage::Wary { most: raised, late_at, pressed_since: Some(since) }

@@ -3,7 +3,9 @@
 /// What the limit is learnt by. `docs/load.md` has what else was tried, and why these; a simulation may try others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tuning {
-    /// A window lasts for as long as a usual wait, but for no less than this; in milliseconds.
+    /// A window lasts for so much of a usual wait,
+    pub window: f64,
+    /// but for no less than this; in milliseconds.
     pub shortest_window: f64,
     /// And for no less than so many answers or failures.
     pub enough: u32,
@@ -19,6 +21,8 @@ pub struct Tuning {
     pub goal: f64,
     /// How far attempts at a node may rise over what they were when it was found late.
     pub grace: f64,
+    /// The same while little is known of it.
+    pub grace_of_young: f64,
     /// For how long it has to press against that until it is an overload, in milliseconds.
     pub proof: u64,
     /// What remains of a limit after a step down.
@@ -38,21 +42,23 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            shortest_window: 25.0,
+            window: 0.5,
+            shortest_window: 10.0,
             enough: 8,
             known: 5.0,
-            longer: 1.25,
+            longer: 1.1,
             ease: 2.0,
             margin: 10.0,
             goal: 0.7,
             grace: 1.25,
+            grace_of_young: 1.5,
             proof: 300,
             step: 0.7,
-            sample: 200,
+            sample: 300,
             forget: 10_000,
             forget_fall: 60_000,
             slower: 30_000.0,
-            faster: 10_000.0,
+            faster: 5_000.0,
         }
     }
 }

@@ -6,6 +6,9 @@ use super::window::Window;
 /// Nothing is known sooner than this, in milliseconds.
 const SOONEST: f64 = 50.0;
 
+/// How many waits have to pass until what is usual is no longer young.
+const YOUTH: f64 = 20.0;
+
 /// Nodes that were seen to answer in less than this, in milliseconds, are given more time than others, but no more than this
 /// many times as much.
 const QUICK: f64 = 3.0;
@@ -61,7 +64,12 @@ impl Usual {
 
     /// Whether it was learnt for long enough: at first only those are answered that are quick.
     pub(super) fn is_known(&self, tuning: &Tuning) -> bool {
-        self.learnt >= (tuning.known * self.wait).max(SOONEST)
+        self.learnt >= (tuning.known * self.quickest).max(SOONEST)
+    }
+
+    /// Whether it may still be far from what will be usual.
+    pub(super) fn is_young(&self) -> bool {
+        self.learnt < YOUTH * self.wait
     }
 
     /// The longest wait that is no reason to do anything.
