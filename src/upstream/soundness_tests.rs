@@ -162,13 +162,15 @@ impl World {
         }
     }
 
-    /// A request goes to the node that is offered; returns its number in the line-up.
+    /// A request goes to the node that is offered, if that has room; returns its number in the line-up.
     fn begin(&mut self, asker: Asker) -> usize {
         let number = self.generation.lineup.offer(&mut Offers::default(), asker, self.now).expect("a member");
         let generation = Rc::clone(&self.generation);
         let member = Arc::clone(&generation.lineup.members()[number]);
-        let slot = member.enter(self.now).expect("room");
-        self.attempts.push(Attempt { generation, member, slot });
+        let has_room = member.has_room();
+        let slot = member.enter(self.now);
+        assert_eq!(slot.is_some(), has_room, "who is promised a place gets it");
+        self.attempts.extend(slot.map(|slot| Attempt { generation, member, slot }));
         number
     }
 
