@@ -258,7 +258,7 @@ fn ten_thousand_wait_cheaply() {
         let began = std::time::Instant::now();
         let mut places: VecDeque<_> =
             (0..10_000).map(|number| site.join(newcomer(number % clients))).collect();
-        for number in 0..50_000 {
+        for number in 0..20_000 {
             site.line.freed(site.key(0));
             let place = places.pop_front().expect("one waits");
             assert!(place.has_turn());
@@ -406,6 +406,34 @@ impl World {
 }
 
 proptest! {
+    /// Whoever waits has had at most one turn less than anyone else, and each client's own go in order.
+    #[test]
+    fn turns_are_fair_and_in_order(clients in prop::collection::vec(0u32..6, 1..60), is_late in any::<bool>()) {
+        let site = Site::new(&[1]);
+        let lost = site.join(newcomer(9));
+        let mut waiting: Vec<_> =
+            clients.iter().enumerate().map(|(number, &of)| (number, of, site.join(newcomer(of)))).collect();
+        if is_late {
+            prop_assert!(lost.is_lost(TARGET));
+        }
+        drop(lost);
+        let mut had = [0usize; 6];
+        while !waiting.is_empty() {
+            site.line.freed(site.key(0));
+            let called: Vec<_> = (0..waiting.len()).filter(|place| waiting[*place].2.has_turn()).collect();
+            prop_assert_eq!(called.len(), 1, "a place is for one");
+            let (number, of, place) = waiting.remove(called[0]);
+            let is_next = |(other, its, _): &(usize, u32, InLine)| *its != of || (*other > number) != is_late;
+            prop_assert!(waiting.iter().all(is_next), "{} of client {}", number, of);
+            had[of as usize] += 1;
+            for (_, its, _) in &waiting {
+                prop_assert!(had.iter().all(|turns| *turns <= had[*its as usize] + 1), "{:?}", had);
+            }
+            place.used(site.key(0));
+        }
+        prop_assert!(site.line.is_idle());
+    }
+
     #[test]
     fn line_serves_whoever_it_can(
         places in prop::collection::vec(1u32..4, 1..4),
