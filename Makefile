@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers load build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -36,6 +36,10 @@ faults-peers: ## the same faults in front of bookend, nginx, HAProxy, Envoy, Tra
 	@scripts/setup build
 	@scripts/setup peers
 	BOOKEND_FAULTS=peers $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
+
+load: ## simulated loads on the learnt limit, with several seeds and other constants; LOADS='burst,dies' chooses
+	@scripts/setup build
+	BOOKEND_LOAD=5 BOOKEND_LOADS='$(LOADS)' $(CARGO) test --locked --profile quick --test load
 
 build: ## the program as it is released: target/release/bookend
 	@scripts/setup build

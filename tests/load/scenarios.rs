@@ -215,7 +215,11 @@ fn troubled() -> Vec<Scenario> {
         Scenario {
             name: "a database that slows both nodes, which they cannot bear",
             site: with(two(480.0), &[(20.0, Change::Slowness(4.0))]),
-            expected: vec![serves(0.85, 400.0, 22)],
+            // What is too slow to be at ease is found by trials, which cost a third of a second now and then.
+            expected: vec![
+                expect("the capacity is used", |o| o.rate(22..60) >= 0.9 * 400.0),
+                expect("every second serves six tenths of it", |o| o.worst(22..60) >= 0.6 * 400.0),
+            ],
         },
     ]
 }
@@ -310,7 +314,8 @@ fn dying() -> Vec<Scenario> {
         Scenario {
             name: "dies of 128, 1.6 times from the first moment",
             site: site(dies(128), Source::open(1.6 * CAPACITY, USUAL), 60),
-            expected: vec![no_deaths(), serves(0.8, CAPACITY, 1)],
+            // Two or three seconds are lost to finding out whether it is slow, or slowed by what it has to do.
+            expected: vec![no_deaths(), serves(0.8, CAPACITY, 4)],
         },
         Scenario {
             name: "the incident: one of two is out, the other dies of 128",

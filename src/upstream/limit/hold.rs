@@ -11,6 +11,9 @@ use super::window::{LEAST, Window};
 /// For no longer than this is a throughput measured, in milliseconds.
 const LONGEST_MEASURE: f64 = 2_000.0;
 
+/// How often all of those at a node are answered while a throughput is measured.
+const GENERATIONS: f64 = 3.0;
+
 /// How long a limit that is at its goal goes undoubted, in milliseconds; twice as long each time that it proves right, up to
 /// sixteen times.
 const BELIEF: u64 = 5_000;
@@ -139,7 +142,7 @@ impl Hold {
         }
         self.measure.answers += window.answers;
         self.measure.length += window.length;
-        if self.measure.answers < tuning.sample && self.measure.length < LONGEST_MEASURE {
+        if !self.is_measured(1, tuning) {
             return None;
         }
         let rate = f64::from(self.measure.answers) / self.measure.length;
@@ -160,7 +163,8 @@ impl Hold {
         if let Some((most, rate_before)) = self.before {
             let (places, answers) = (self.most / most, rate / rate_before);
             let is_fruitful = (answers - 1.0) / (places - 1.0) > FRUITFUL;
-            if is_fruitful && !self.is_sure(tuning) {
+            // That places are missed is the graver finding, and has to be surer.
+            if is_fruitful && !self.is_measured(2, tuning) {
                 return;
             }
             self.before = None;
@@ -180,18 +184,19 @@ impl Hold {
                 (false, false) => {}
             }
         }
+        let is_doubted = now > self.doubt_at;
         let goal = rate * usual.goal(tuning);
-        // Steps that are small are lost in the noise.
-        if goal < self.most * ENOUGH && self.most > LEAST {
+        if is_doubted && self.is_young {
+            self.before = Some((self.most, rate));
+            self.set(self.most / tuning.step);
+        } else if goal < self.most * ENOUGH && self.most > LEAST {
+            // Smaller steps are lost in the noise.
             self.before = Some((self.most, rate));
             self.set(self.most * tuning.step);
         } else if goal > self.most * MORE {
             self.set(goal.min(self.most + self.most.sqrt()));
-        } else if now > self.doubt_at && self.is_young {
-            self.before = Some((self.most, rate));
-            self.set(self.most / tuning.step);
         } else {
-            if now > self.doubt_at && std::mem::take(&mut self.is_slower) {
+            if is_doubted && std::mem::take(&mut self.is_slower) {
                 // It may be well again.
                 usual.doubt(tuning);
                 self.believe(now);
@@ -205,9 +210,10 @@ impl Hold {
         self.proofs += 1;
     }
 
-    /// Whether enough was measured to say that a step down cost throughput: twice as much as to say that it did not.
-    fn is_sure(&self, tuning: &Tuning) -> bool {
-        self.measure.answers >= 2 * tuning.sample || self.measure.length >= LONGEST_MEASURE
+    /// Whether enough was measured: `times` as much as it takes for those that were there before to be gone.
+    fn is_measured(&self, times: u32, tuning: &Tuning) -> bool {
+        let enough = f64::from(tuning.sample).max(GENERATIONS * self.most) * f64::from(times);
+        f64::from(self.measure.answers) >= enough || self.measure.length >= LONGEST_MEASURE
     }
 
     fn set(&mut self, most: f64) {

@@ -214,3 +214,7 @@ impl Limit {
 fn whole(most: f64) -> u32 {
     most.round().clamp(1.0, f64::from(NONE - 1)) as u32
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

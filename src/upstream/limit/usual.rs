@@ -64,7 +64,7 @@ impl Usual {
 
     /// Whether it was learnt for long enough: at first only those are answered that are quick.
     pub(super) fn is_known(&self, tuning: &Tuning) -> bool {
-        self.learnt >= (tuning.known * self.quickest).max(SOONEST)
+        self.learnt >= (tuning.known * self.wait).max(SOONEST)
     }
 
     /// Whether it may still be far from what will be usual.
