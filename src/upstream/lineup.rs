@@ -2,21 +2,21 @@
 //!
 //! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
 //! checks fail (so that a broken check on every node takes nobody down). What a full member of any tier cannot take goes to
-//! the next tier, but to none that something speaks against: it waits instead. Within one rank the [`Rotation`] decides. A member
+//! the next tier, but to none that something speaks against: it waits instead. Within one rank the [`RoundRobin`] decides. A member
 //! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Availability, Member, Rotation};
+use super::{Availability, Member, RoundRobin};
 use crate::model::Tier;
 
 /// The members of one pool and whose turn it is.
 #[derive(Debug)]
 pub struct Lineup {
     members: Box<[Arc<Member>]>,
-    rotation: Rotation,
+    rotation: RoundRobin,
 }
 
 /// What one request has been offered so far.
@@ -57,7 +57,7 @@ impl Lineup {
     /// A line-up of `members`, whose turns begin with the first.
     pub fn new(members: impl IntoIterator<Item = Arc<Member>>) -> Self {
         let members: Box<[_]> = members.into_iter().collect();
-        let rotation = Rotation::new(members.len());
+        let rotation = RoundRobin::new(members.len());
         Self { members, rotation }
     }
 

@@ -5,6 +5,7 @@
 //! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
 //! While no node takes any requests, they wait in the [`Parking`].
 
+mod algorithm;
 mod check_call;
 mod evidence;
 mod health;
@@ -14,13 +15,13 @@ mod load;
 mod member;
 mod node;
 mod parking;
-mod rotation;
 mod silence;
 mod slot;
 #[cfg(test)]
 mod soundness_tests;
 mod standing;
 
+pub use algorithm::RoundRobin;
 pub use check_call::CheckCall;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
@@ -30,7 +31,6 @@ pub use load::Load;
 pub use member::{Member, Place};
 pub use node::{Availability, Checks, Node, Patience, Transition};
 pub use parking::{Parking, Ticket};
-pub use rotation::Rotation;
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
 pub use slot::Slot;
 pub use standing::{Share, Standing, Stay, Why};

@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 
 /// The credits of a pool's members.
 #[derive(Debug)]
-pub struct Rotation {
+pub struct RoundRobin {
     credits: Mutex<Box<[i64]>>,
 }
 
-impl Rotation {
-    /// A rotation among `count` members, numbered from 0, that all begin alike.
+impl RoundRobin {
+    /// Turns among `count` members, numbered from 0, that all begin alike.
     pub fn new(count: usize) -> Self {
         Self { credits: Mutex::new(vec![0; count].into_boxed_slice()) }
     }
