@@ -1,6 +1,7 @@
 //! Values that cannot be wrong: whoever holds one holds the proof that it was checked.
 
 mod address;
+mod cookie;
 mod dns;
 mod host;
 mod name;
@@ -10,6 +11,7 @@ mod weight;
 mod window;
 
 pub use address::{AddressError, NodeAddress};
+pub use cookie::{CookieName, CookieNameError};
 pub use dns::DnsNameError;
 pub use host::{HostPattern, HostPatternError};
 pub use name::{Name, NameError};
