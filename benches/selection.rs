@@ -51,7 +51,9 @@ fn selection(criterion: &mut Criterion) {
         });
         let pool = pool(count);
         group.bench_function(BenchmarkId::new("balancer", count), |bencher| {
-            bencher.iter(|| pool.select(Asker::Repeatable, |member| black_box(member).weight == Weight::ONE));
+            bencher.iter(|| {
+                pool.select(Asker::Repeatable, None, |member| black_box(member).weight == Weight::ONE)
+            });
         });
     }
     group.finish();

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use super::discovery::Told;
 use super::registry::Registry;
-use super::selection::{RoundRobin, key, member};
-use crate::config;
+use super::selection::{Selector, Way, key, member};
+use crate::config::{self, Balance};
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
 use crate::upstream::{Asker, Jury, Member, Parking, Place};
@@ -35,7 +35,7 @@ const SLOW_FOR: u64 = 10 * 60 * 1_000;
 pub struct Pool {
     name: Name,
     settings: config::Pool,
-    balancer: LoadBalancer<RoundRobin>,
+    balancer: LoadBalancer<Selector>,
     told: Told,
     registry: Arc<Registry>,
     jury: Jury,
@@ -57,7 +57,8 @@ impl Pool {
         addresses: Addresses,
     ) -> pingora::Result<Self> {
         let told = Told::default();
-        let balancer = LoadBalancer::from_backends(Backends::new(Box::new(told.clone())));
+        let backends = Backends::new(Box::new(told.clone()));
+        let balancer = LoadBalancer::from_backends_with_config(backends, Some(Way::of(&settings)));
         let pool = Self {
             jury: Jury::new(settings.ejection.clone(), settings.slow_start),
             budget: Budget::new(settings.retry_budget),
@@ -95,6 +96,11 @@ impl Pool {
     /// Who decides which of them is taken out for what its traffic says.
     pub fn jury(&self) -> &Jury {
         &self.jury
+    }
+
+    /// Whether it matters how long its nodes take.
+    pub fn goes_by_latency(&self) -> bool {
+        self.settings.balance == Balance::PowerOfTwo
     }
 
     /// What its retries may cost.
@@ -145,10 +151,16 @@ impl Pool {
         Ok(true)
     }
 
-    /// Picks the best member for `asker` that `accept` takes; a member is offered once at the most.
-    pub fn select(&self, asker: Asker, accept: impl Fn(&Arc<Member>) -> bool) -> Option<Arc<Member>> {
+    /// Picks the best member for `asker` that `accept` takes; a member is offered once at the most. Requests with the same
+    /// `hash` get the same, if the pool goes by that.
+    pub fn select(
+        &self,
+        asker: Asker,
+        hash: Option<u64>,
+        accept: impl Fn(&Arc<Member>) -> bool,
+    ) -> Option<Arc<Member>> {
         let accept = |backend: &Backend, _: bool| member(backend).is_some_and(&accept);
-        let backend = self.balancer.select_with(key(asker), usize::MAX, accept)?;
+        let backend = self.balancer.select_with(&key(asker, hash), usize::MAX, accept)?;
         member(&backend).cloned()
     }
 

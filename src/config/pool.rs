@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::read::{Fault, Fields, Value, fault};
-use super::{Ejection, HealthCheck, Node, Queue, bounds, check, ejection, node, queue};
+use super::{Balance, Ejection, HealthCheck, Node, Queue, balance, bounds, check, ejection, node, queue};
 use crate::model::{Name, StatusSet};
 
 /// A set of nodes that can each serve the same requests.
@@ -30,14 +30,6 @@ pub struct Pool {
     pub timeouts: NodeTimeouts,
     /// How often the names among the nodes' addresses are looked up again.
     pub resolve_interval: Duration,
-}
-
-/// How a pool picks nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Balance {
-    /// Each in turn, smoothly by weight.
-    #[default]
-    RoundRobin,
 }
 
 /// What is done about a failed attempt.
@@ -136,8 +128,7 @@ web:
 fn read(fields: &Fields<'_>) -> Option<Pool> {
     let nodes =
         fields.require("nodes", "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`", node::read_all);
-    let balance =
-        fields.read("balance", |v| v.one_of("a way to balance", &[("round_robin", Balance::RoundRobin)]));
+    let balance = fields.read("balance", balance::read);
     let health_check = fields.read("health_check", check::read);
     let ejection = fields.read("ejection", ejection::read);
     let slow_start = fields.read("slow_start", |v| v.duration(bounds::SLOW_START));

@@ -164,16 +164,16 @@ impl Attempts {
     }
 
     /// Picks the best node for the next attempt and remembers it as tried.
-    fn next(&mut self, pool: &Pool, asker: Asker) -> Option<Arc<Member>> {
+    fn next(&mut self, pool: &Pool, asker: Asker, key: Option<u64>) -> Option<Arc<Member>> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
         let first_choice = if self.returns == 0 {
-            pool.select(asker, |member| !self.has_tried(member))
+            pool.select(asker, key, |member| !self.has_tried(member))
         } else {
             // An answer that was set aside is worth asking for again.
-            pool.select(asker, |member| self.has_answered(member))
+            pool.select(asker, key, |member| self.has_answered(member))
         };
-        let member = first_choice.or_else(|| pool.select(asker, |member| !self.has_refused(member)))?;
+        let member = first_choice.or_else(|| pool.select(asker, key, |member| !self.has_refused(member)))?;
         let now = clock::millis();
         let slot = Some(member.enter(now)?);
         self.history.push(Attempt { member: Arc::clone(&member), reach: None, slot, since: now, open: None });
@@ -219,7 +219,7 @@ pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingor
 pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<Box<HttpPeer>> {
     let admitted = context.admitted.as_ref()?;
     let route = context.generation.route(admitted.route)?;
-    let member = context.attempts.next(&route.pool, asker(admitted.request, body_length))?;
+    let member = context.attempts.next(&route.pool, asker(admitted.request, body_length), admitted.key)?;
     context.body.sent_at = None;
     // What the client has sent so far comes again, out of the replay buffer.
     context.body.received = 0;

@@ -55,6 +55,8 @@ pub(super) struct Admitted {
     pub(super) route: usize,
     /// What a retry has to know of it.
     pub(super) request: retry::Request,
+    /// What it has in common with others that go to the same node, if its pool goes by that.
+    pub(super) key: Option<u64>,
 }
 
 /// The body of a request.

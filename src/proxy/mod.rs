@@ -1,12 +1,14 @@
 //! The story of a request, as Pingora tells it.
 //!
-//! [`admit`] decides whether it may go on and where; [`attempt`] picks a node; [`forward`] prepares what the node and the
+//! [`admit`] decides whether it may go on and where, and [`affinity`] with which others it belongs to one node;
+//! [`attempt`] picks a node; [`forward`] prepares what the node and the
 //! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
 //! [`replay`] has the body; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
 //! when there is none, and reports with [`access`] how it ended.
 
 mod access;
 mod admit;
+mod affinity;
 mod attempt;
 mod context;
 mod early;

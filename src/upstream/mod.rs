@@ -1,7 +1,7 @@
 //! What is known of a pool's nodes, and in which order a request tries them.
 //!
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
-//! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
+//! configuration; [`Lineup`] offers the members to a request, best first, and an [`algorithm`] picks among equals. What a node's traffic says of it is [`Evidence`],
 //! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]).
 //! While no node takes any requests, they wait in the [`Parking`].
 
@@ -10,6 +10,7 @@ mod check_call;
 mod evidence;
 mod health;
 mod jury;
+mod latency;
 mod lineup;
 mod load;
 mod member;
@@ -21,11 +22,13 @@ mod slot;
 mod soundness_tests;
 mod standing;
 
-pub use algorithm::RoundRobin;
+use algorithm::{Algorithm, Contenders};
+pub use algorithm::{Clue, key};
 pub use check_call::CheckCall;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
+pub use latency::Latency;
 pub use lineup::{Asker, Lineup, Offers};
 pub use load::Load;
 pub use member::{Member, Place};

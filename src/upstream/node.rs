@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Load, Place, Pulse, Share, Silence, Slot, Standing, Stay, Thresholds,
-    Why,
+    CheckCall, Evidence, Fault, Health, Latency, Load, Place, Pulse, Share, Silence, Slot, Standing, Stay,
+    Thresholds, Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -86,6 +86,7 @@ pub struct Node {
     /// Milliseconds of the clock until which the node asked to rest; 0 is never.
     resting_until: AtomicU64,
     load: Load,
+    latency: Latency,
     check_call: CheckCall,
 }
 
@@ -127,6 +128,7 @@ impl Node {
             answered_at: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
             load: Load::default(),
+            latency: Latency::default(),
             check_call: CheckCall::default(),
         }
     }
@@ -179,6 +181,11 @@ impl Node {
     /// What it has to do.
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// How long it takes to answer; nothing unless its pool balances by that.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// Asks for a check as soon as may be.

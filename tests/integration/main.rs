@@ -13,6 +13,7 @@
 
 mod access_log;
 mod admin;
+mod algorithms;
 mod balance;
 mod demo;
 mod early;
