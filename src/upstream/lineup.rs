@@ -53,7 +53,7 @@ enum Turn {
 }
 
 /// How long a trial waits for a request that can be repeated before any will do, in milliseconds.
-const NO_OTHER_COMES: u64 = 2_000;
+pub(super) const NO_OTHER_COMES: u64 = 2_000;
 
 impl Offers {
     /// Nothing so far, for a request that brings this along.

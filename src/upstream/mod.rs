@@ -16,6 +16,7 @@ mod load;
 mod member;
 mod node;
 mod parking;
+mod session;
 mod silence;
 mod slot;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use load::Load;
 pub use member::{Member, Place};
 pub use node::{Availability, Checks, Node, Patience, Transition};
 pub use parking::{Parking, Ticket};
+pub use session::{Pass, Seal, Seat, Tie, tie};
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
 pub use slot::Slot;
 pub use standing::{Share, Standing, Stay, Why};
