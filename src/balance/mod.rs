@@ -8,7 +8,9 @@ mod discovery;
 mod pool;
 mod registry;
 mod selection;
+mod sessions;
 
 pub use pool::{Addresses, Pool, address};
 pub use registry::Registry;
 pub use selection::Selector;
+pub use sessions::Sessions;

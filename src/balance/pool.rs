@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::discovery::Told;
 use super::registry::Registry;
 use super::selection::{Selector, Way, key, member};
+use super::sessions::Sessions;
 use crate::config::{self, Balance};
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
@@ -45,16 +46,20 @@ pub struct Pool {
     slow: Kinds,
     addresses: Mutex<Addresses>,
     members: ArcSwap<Vec<Arc<Member>>>,
+    /// How sessions find back to their nodes.
+    sessions: Option<Sessions>,
     changed: watch::Sender<()>,
 }
 
 impl Pool {
-    /// A pool as configured, whose names have the given addresses so far.
+    /// A pool as configured, whose names have the given addresses so far. `key` is what passes of its sessions are signed
+    /// with; without one its clients stay with nobody.
     pub async fn new(
         name: Name,
         settings: config::Pool,
         registry: Arc<Registry>,
         addresses: Addresses,
+        key: Option<&[u8]>,
     ) -> pingora::Result<Self> {
         let told = Told::default();
         let backends = Backends::new(Box::new(told.clone()));
@@ -65,13 +70,14 @@ impl Pool {
             parking: registry.parking(&name),
             at_fault: Kinds::new(AT_FAULT_FOR),
             slow: Kinds::new(SLOW_FOR),
+            addresses: Mutex::new(addresses),
+            members: ArcSwap::default(),
+            sessions: key.and_then(|key| Sessions::new(key, name.as_str())),
             name,
             settings,
             balancer,
             told,
             registry,
-            addresses: Mutex::new(addresses),
-            members: ArcSwap::default(),
             changed: watch::Sender::new(()),
         };
         pool.publish().await?;
@@ -101,6 +107,16 @@ impl Pool {
     /// Whether it matters how long its nodes take.
     pub fn goes_by_latency(&self) -> bool {
         self.settings.balance == Balance::PowerOfTwo
+    }
+
+    /// Whether this is the key that passes of its sessions are signed with.
+    pub fn has_key(&self, key: Option<&[u8]>) -> bool {
+        self.sessions.as_ref().map(Sessions::key) == key
+    }
+
+    /// How sessions find back to their nodes; `None` if clients stay with nobody.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
     }
 
     /// What its retries may cost.
@@ -172,7 +188,10 @@ impl Pool {
                 backends.extend(self.backend(node, place));
             }
         }
-        let members = backends.iter().filter_map(|backend| member(backend).cloned()).collect();
+        let members: Vec<_> = backends.iter().filter_map(|backend| member(backend).cloned()).collect();
+        if let Some(sessions) = &self.sessions {
+            sessions.seat(&members);
+        }
         self.told.tell(backends);
         self.balancer.update().await?;
         self.members.store(Arc::new(members));

@@ -27,6 +27,8 @@ pub struct Selector {
 /// How a pool picks nodes.
 pub struct Way {
     balance: Balance,
+    /// Whether sessions that move go by their keys.
+    is_sticky: bool,
     /// What the nodes are called, in the order of the file.
     names: Vec<String>,
 }
@@ -70,7 +72,7 @@ pub(super) fn member(backend: &Backend) -> Option<&Arc<Member>> {
 impl Way {
     pub(super) fn of(pool: &config::Pool) -> Self {
         let names = pool.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { balance: pool.balance.clone(), names }
+        Self { balance: pool.balance.clone(), is_sticky: pool.sticky.is_some(), names }
     }
 }
 
@@ -86,11 +88,16 @@ impl BackendSelection for Selector {
         // The set is in the order of addresses; those that one name has stay in it.
         sorted.sort_by_key(|(_, member)| way.names.iter().position(|name| *name == member.name));
         let (backends, members): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-        Self { lineup: Lineup::balanced(members, &way.balance), backends: backends.into_boxed_slice() }
+        let lineup = Lineup::balanced(members, &way.balance);
+        let lineup = if way.is_sticky { lineup.keyed() } else { lineup };
+        Self { lineup, backends: backends.into_boxed_slice() }
     }
 
     fn build(backends: &BTreeSet<Backend>) -> Self {
-        Self::build_with_config(backends, &Way { balance: Balance::default(), names: Vec::new() })
+        Self::build_with_config(
+            backends,
+            &Way { balance: Balance::default(), is_sticky: false, names: Vec::new() },
+        )
     }
 
     fn iter(self: &Arc<Self>, key: &[u8]) -> Self::Iter {

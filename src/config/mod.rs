@@ -30,6 +30,7 @@ mod route;
 mod same;
 mod server;
 mod source;
+mod sticky;
 mod syntax;
 mod tree;
 mod whereabouts;
@@ -50,6 +51,7 @@ pub use queue::Queue;
 pub use route::Route;
 pub use server::Server;
 pub use source::LARGEST_FILE;
+pub use sticky::Sticky;
 pub use whereabouts::Whereabouts;
 
 use locate::Locations;

@@ -1,4 +1,4 @@
-//! Which requests belong to the same node.
+//! Which requests belong to the same node: those with the same key, and those of one session.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,37 @@ use pingora_proxy::Session;
 use super::context::Context;
 use crate::config::{Balance, HashKey};
 use crate::headers;
-use crate::upstream::key;
+use crate::upstream::{Pass, key};
 
-/// The key by which the request is balanced; `None` if its pool goes by no key, or the request has none.
-pub(super) fn hash(session: &Session, context: &Context) -> Option<u64> {
+/// What ties a request to a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Affinity {
+    /// Requests with the same key go to the same node; `None` if its pool goes by no key, or the request has none.
+    pub(super) key: Option<u64>,
+    /// What its client shows to get back to its node.
+    pub(super) pass: Option<Pass>,
+}
+
+impl Affinity {
+    /// What ties the request to a node of its route's pool.
+    pub(super) fn of(session: &Session, context: &Context) -> Self {
+        let pass = pass(session, context);
+        // Requests of one session that lost its node all move to the same one.
+        let key = pass.map(|pass| pass.session).or_else(|| hash(session, context));
+        Self { key, pass }
+    }
+}
+
+/// The pass in the one cookie that is for it. With two of them nobody knows which of them is the client's.
+fn pass(session: &Session, context: &Context) -> Option<Pass> {
+    let pool = &context.route()?.pool;
+    let (sessions, sticky) = (pool.sessions()?, pool.settings().sticky.as_ref()?);
+    let mut cookies = headers::cookies(&session.req_header().headers, sticky.cookie.as_str());
+    let value = cookies.next()?;
+    if cookies.next().is_some() { None } else { sessions.read(value) }
+}
+
+fn hash(session: &Session, context: &Context) -> Option<u64> {
     match &context.route()?.pool.settings().balance {
         Balance::Hash(by) => hash_by(by, session, context),
         Balance::RoundRobin

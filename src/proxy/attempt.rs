@@ -16,6 +16,7 @@ use self::parking::Parked;
 use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::admit::body_length;
+use super::affinity::Affinity;
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -25,7 +26,7 @@ use crate::config::NodeTimeouts;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
-use crate::upstream::{Asker, Member, Patience, Place, Slot, Vigil};
+use crate::upstream::{Asker, Member, Pass, Patience, Place, Slot, Tie, Vigil, tie};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -54,6 +55,8 @@ pub(super) struct Attempts {
     met_a_dead_connection: bool,
     /// Every node refused it, and it waits or has waited for one to come back.
     parked: Option<Parked>,
+    /// The attempt under way is not at the node of its session, which stays there.
+    is_lent: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,11 @@ impl Attempts {
     /// How many there were.
     pub(super) fn count(&self) -> usize {
         self.history.len()
+    }
+
+    /// Whether the attempt under way is not at the node of its session, which stays there.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent
     }
 
     /// The status of the answer that was set aside for a better one.
@@ -163,11 +171,33 @@ impl Attempts {
         self.history.iter().any(|attempt| attempt.is_at(member) && answered(attempt))
     }
 
+    /// The node of the request's session, if it has one that it may go to, or one that needs it more for once.
+    fn own_node(&mut self, pool: &Pool, asker: Asker, pass: Option<Pass>) -> Option<Arc<Member>> {
+        self.is_lent = false;
+        let own = pool.sessions()?.member(&pass?)?;
+        if self.has_tried(&own) {
+            return None;
+        }
+        let now = clock::millis();
+        match tie(&own, &pool.members(), asker, now) {
+            Tie::Holds => Some(own),
+            Tie::Breaks | Tie::Waits => None,
+            Tie::Lends => {
+                let lonely = pool.select(asker, None, |member| member.node.wants_trial(now).is_some());
+                self.is_lent = lonely.is_some();
+                lonely.or(Some(own))
+            }
+        }
+    }
+
     /// Picks the best node for the next attempt and remembers it as tried.
-    fn next(&mut self, pool: &Pool, asker: Asker, key: Option<u64>) -> Option<Arc<Member>> {
+    fn next(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Option<Arc<Member>> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
-        let first_choice = if self.returns == 0 {
+        let key = affinity.key;
+        let first_choice = if let Some(own) = self.own_node(pool, asker, affinity.pass) {
+            Some(own)
+        } else if self.returns == 0 {
             pool.select(asker, key, |member| !self.has_tried(member))
         } else {
             // An answer that was set aside is worth asking for again.
@@ -219,7 +249,8 @@ pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingor
 pub(super) fn begin(context: &mut Context, body_length: Option<u64>) -> Option<Box<HttpPeer>> {
     let admitted = context.admitted.as_ref()?;
     let route = context.generation.route(admitted.route)?;
-    let member = context.attempts.next(&route.pool, asker(admitted.request, body_length), admitted.key)?;
+    let member =
+        context.attempts.next(&route.pool, asker(admitted.request, body_length), admitted.affinity)?;
     context.body.sent_at = None;
     // What the client has sent so far comes again, out of the replay buffer.
     context.body.received = 0;

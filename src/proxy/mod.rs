@@ -3,7 +3,7 @@
 //! [`admit`] decides whether it may go on and where, and [`affinity`] with which others it belongs to one node;
 //! [`attempt`] picks a node; [`forward`] prepares what the node and the
 //! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
-//! [`replay`] has the body; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
+//! [`replay`] has the body; [`sticky`] keeps clients with their nodes; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
 //! when there is none, and reports with [`access`] how it ended.
 
 mod access;
@@ -17,6 +17,7 @@ mod finish;
 mod forward;
 mod replay;
 mod respond;
+mod sticky;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -118,6 +119,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
         attempt::wait(session, context).await?;
+        sticky::wait(context).await;
         finish::begin(context);
         replay::prepare(session, context);
         let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };
@@ -144,6 +146,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         forward::request(session, request, context)?;
+        sticky::request(request, context)?;
         finish::request(request, context)
     }
 
@@ -189,6 +192,7 @@ impl ProxyHttp for Proxy {
         } else {
             forward::answer(session, answer, context);
             finish::expect_a_break(session, answer, context, &self.finishers);
+            sticky::answer(answer, context)?;
         }
         attempt::answered(session, answer.status, context, &self.observer);
         respond::tell_first_byte(answer, context, &self.observer);

@@ -32,6 +32,7 @@ mod replay;
 mod routing;
 mod saying_no;
 mod start;
+mod sticky;
 mod stop;
 mod streaming;
 mod support;
