@@ -118,8 +118,8 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
-        attempt::wait(session, context).await?;
         sticky::wait(context).await;
+        attempt::wait(session, context).await?;
         finish::begin(context);
         replay::prepare(session, context);
         let length = if session.as_mut().is_body_empty() { Some(0) } else { admit::body_length(session) };

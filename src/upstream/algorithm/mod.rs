@@ -79,9 +79,9 @@ impl Algorithm {
     /// Whether it draws by chance.
     pub(in crate::upstream) fn draws(&self) -> bool {
         match self {
-            Self::PowerOfTwo | Self::Random => true,
+            Self::PowerOfTwo | Self::Random | Self::First => true,
             Self::Hash(hash) => hash.otherwise().draws(),
-            Self::RoundRobin(_) | Self::LeastLoaded(_) | Self::First => false,
+            Self::RoundRobin(_) | Self::LeastLoaded(_) => false,
         }
     }
 
@@ -101,7 +101,7 @@ impl Algorithm {
             Self::PowerOfTwo => power_of_two::pick(contenders, members, &mut clue.rng, now),
             Self::Hash(hash) => hash.pick(contenders, members, clue, now),
             Self::Random => random::pick(contenders, &mut clue.rng),
-            Self::First => first::pick(contenders),
+            Self::First => first::pick(contenders, members, &mut clue.rng),
         }
     }
 

@@ -5,9 +5,9 @@ use fastrand::Rng;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::HashKey;
+use crate::config::{Ejection, HashKey};
 use crate::model::{Tier, Weight};
-use crate::upstream::{Asker, Lineup, Node, Offers, Place, Pulse, Slot};
+use crate::upstream::{Asker, Lineup, Node, Offers, Place, Pulse, Slot, Why};
 
 const NOW: u64 = 1_000;
 
@@ -282,4 +282,34 @@ fn heavier_nodes_are_drawn_more_often_among_many() {
     let counts = counts((0..10_000).map(|seed| take(&lineup, None, seed)));
     let light: u32 = (0..4).map(|number| counts.get(&number).copied().unwrap_or_default()).sum();
     assert!(light < 2_000, "{counts:?}");
+}
+
+/// A node that comes back gets a part of what it would get, whatever the algorithm.
+#[test]
+fn returning_node_gets_its_share_and_not_all_at_once() {
+    let algorithms = [
+        (Balance::RoundRobin, 0.12),
+        (Balance::Random, 0.12),
+        (Balance::PowerOfTwo, 0.12),
+        (Balance::LeastLoaded, 0.12),
+        (Balance::First, 0.15),
+        (Balance::Hash(HashKey::Path), 0.12),
+    ];
+    for (balance, most) in algorithms {
+        let lineup = lineup(&balance, &[1, 1]);
+        let [back, other] = lineup.members() else { panic!("two members") };
+        back.node.change(|traffic| {
+            traffic.standing.eject(Why::Silent, &Ejection::default(), 0, 0.5);
+            traffic.standing.let_in(100_000, NOW);
+        });
+        for member in [back, other] {
+            member.node.latency().answered(1_000, NOW);
+        }
+        let mut taken = 0;
+        for number in 0..2_000 {
+            taken += u32::from(take(&lineup, key_of(number), number) == 0);
+        }
+        let share = f64::from(taken) / 2_000.0;
+        assert!(share <= most, "{balance:?}: {share}");
+    }
 }
