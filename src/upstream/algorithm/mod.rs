@@ -71,7 +71,7 @@ impl Algorithm {
         }
     }
 
-    /// The same for requests without a key; those with one go by [`Hash`].
+    /// The same for requests without a key; those with one go by [`Self::Hash`].
     pub(in crate::upstream) fn keyed(self, members: &[Arc<Member>]) -> Self {
         Self::Hash(Hash::new(members, self))
     }
