@@ -5,7 +5,7 @@
 //! none of its ways knows what a node has to do. Ours are in [`upstream`](crate::upstream); this adds the time,
 //! chance and what a request brings along.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -29,8 +29,8 @@ pub struct Way {
     balance: Balance,
     /// Whether sessions that move go by their keys.
     is_sticky: bool,
-    /// What the nodes are called, in the order of the file.
-    names: Vec<String>,
+    /// Where in the file each node stands, by its name.
+    places: HashMap<String, usize>,
 }
 
 /// The nodes in the order in which one request tries them.
@@ -71,8 +71,8 @@ pub(super) fn member(backend: &Backend) -> Option<&Arc<Member>> {
 
 impl Way {
     pub(super) fn of(pool: &config::Pool) -> Self {
-        let names = pool.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { balance: pool.balance.clone(), is_sticky: pool.sticky.is_some(), names }
+        let places = pool.nodes.iter().enumerate().map(|(place, node)| (node.name.clone(), place)).collect();
+        Self { balance: pool.balance.clone(), is_sticky: pool.sticky.is_some(), places }
     }
 }
 
@@ -86,7 +86,7 @@ impl BackendSelection for Selector {
             .filter_map(|backend| Some((backend.clone(), Arc::clone(member(backend)?))))
             .collect();
         // The set is in the order of addresses; those that one name has stay in it.
-        sorted.sort_by_key(|(_, member)| way.names.iter().position(|name| *name == member.name));
+        sorted.sort_by_key(|(_, member)| way.places.get(&member.name));
         let (backends, members): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
         let lineup = Lineup::balanced(members, &way.balance);
         let lineup = if way.is_sticky { lineup.keyed() } else { lineup };
@@ -96,7 +96,7 @@ impl BackendSelection for Selector {
     fn build(backends: &BTreeSet<Backend>) -> Self {
         Self::build_with_config(
             backends,
-            &Way { balance: Balance::default(), is_sticky: false, names: Vec::new() },
+            &Way { balance: Balance::default(), is_sticky: false, places: HashMap::new() },
         )
     }
 
