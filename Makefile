@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers load build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers load algorithms build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -27,6 +27,10 @@ fuzz: ## whatever parses bytes from outside, 20 s each; FUZZ='config model' FUZZ
 	@scripts/setup fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
 	@fuzz/run $(FUZZ)
+
+algorithms: ## the algorithms beside each other in made-up time; writes the table into docs/load.md
+	@scripts/setup build
+	BOOKEND_ALGORITHMS=write $(CARGO) test --locked --profile quick --test algorithms -- --nocapture table
 
 faults: ## every fault of a node under load, with latencies: about a quarter of an hour; FAULTS='killed' chooses
 	@scripts/setup build

@@ -38,7 +38,7 @@ fn pool(count: u16) -> Pool {
     let config = config::parse("bench", text.as_bytes()).expect("a configuration");
     let (name, settings) = config.pools.into_iter().next().expect("a pool");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let made = Pool::new(name, settings, Arc::new(Registry::default()), Default::default());
+    let made = Pool::new(name, settings, Arc::new(Registry::default()), Default::default(), None);
     runtime.block_on(made).expect("a pool")
 }
 
@@ -51,7 +51,9 @@ fn selection(criterion: &mut Criterion) {
         });
         let pool = pool(count);
         group.bench_function(BenchmarkId::new("balancer", count), |bencher| {
-            bencher.iter(|| pool.select(Asker::Repeatable, |member| black_box(member).weight == Weight::ONE));
+            bencher.iter(|| {
+                pool.select(Asker::Repeatable, None, |member| black_box(member).weight == Weight::ONE)
+            });
         });
     }
     group.finish();

@@ -1,6 +1,8 @@
 //! One configuration, compiled; and the one in force.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,6 +12,7 @@ use crate::config::{self, Config};
 use crate::model::Name;
 use crate::retry::{BodyRoom, Policy};
 use crate::routing::{Request, Router};
+use crate::state::{KeyTrouble, Secret};
 
 /// A configuration ready for requests. A request keeps the generation it began with.
 #[derive(Debug)]
@@ -19,6 +22,10 @@ pub struct Generation {
     router: Router,
     routes: Vec<Route>,
     pools: HashMap<Name, Arc<Pool>>,
+    /// What signs the passes of pools that name no key, once there was such a pool.
+    own_key: Option<Secret>,
+    /// What was wrong with it.
+    key_trouble: Option<KeyTrouble>,
 }
 
 /// A route with all that its requests need.
@@ -47,6 +54,19 @@ pub enum BuildError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The key that signs a pool's cookies cannot be had.
+    #[error("reading pools.{pool}.sticky.key_file {}", path.display())]
+    Key {
+        /// The pool.
+        pool: Name,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gave nothing to make a key of.
+    #[error("making a key for sticky sessions")]
+    OwnKey(#[source] io::Error),
     /// A route names a pool that is not there.
     #[error("route {route} names a pool that is not there")]
     NoPool {
@@ -64,13 +84,15 @@ impl Generation {
         registry: &Arc<Registry>,
     ) -> Result<Self, BuildError> {
         let number = previous.map_or(1, |previous| previous.number + 1);
+        let (keys, key_trouble) = Keys::read(&config, previous).await?;
         let mut pools = HashMap::new();
         for (name, settings) in &config.pools {
-            pools.insert(name.clone(), pool(name, settings, previous, registry).await?);
+            let key = keys.of(name, settings);
+            pools.insert(name.clone(), pool(name, settings, key, previous, registry).await?);
         }
         let routes = config.routes.iter().map(|route| Route::new(route, &pools)).collect::<Result<_, _>>()?;
         let router = Router::new(&config.routes);
-        Ok(Self { number, config, router, routes, pools })
+        Ok(Self { number, config, router, routes, pools, own_key: keys.own, key_trouble })
     }
 
     /// Its number: 1 is the one that the process began with.
@@ -81,6 +103,11 @@ impl Generation {
     /// The configuration it was made from.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What was wrong with bookend's own key for cookies, if this generation was the first to need it.
+    pub fn key_trouble(&self) -> Option<&KeyTrouble> {
+        self.key_trouble.as_ref()
     }
 
     /// All pools.
@@ -115,18 +142,65 @@ impl Route {
 async fn pool(
     name: &Name,
     settings: &config::Pool,
+    key: Option<&Secret>,
     previous: Option<&Generation>,
     registry: &Arc<Registry>,
 ) -> Result<Arc<Pool>, BuildError> {
     let known = previous.and_then(|previous| previous.pools.get(name));
-    if let Some(known) = known.filter(|known| known.settings() == settings) {
+    let is_same =
+        |known: &&Arc<Pool>| known.settings() == settings && known.has_key(key.map(Secret::as_bytes));
+    if let Some(known) = known.filter(is_same) {
         return Ok(Arc::clone(known));
     }
     let addresses = known.map(|known| known.addresses()).unwrap_or_default();
-    Pool::new(name.clone(), settings.clone(), Arc::clone(registry), addresses)
+    Pool::new(name.clone(), settings.clone(), Arc::clone(registry), addresses, key.map(Secret::as_bytes))
         .await
         .map(Arc::new)
         .map_err(|source| BuildError::Pool { pool: name.clone(), source })
+}
+
+/// What signs the cookies of sticky sessions.
+struct Keys {
+    /// Those that the configuration names, by pool.
+    named: HashMap<Name, Secret>,
+    own: Option<Secret>,
+}
+
+impl Keys {
+    /// Reads what the pools of `config` need. bookend's own is read once: what becomes of the file later is no reason to
+    /// move sessions.
+    async fn read(
+        config: &Config,
+        previous: Option<&Generation>,
+    ) -> Result<(Self, Option<KeyTrouble>), BuildError> {
+        let sticky = || config.pools.iter().filter_map(|(name, pool)| Some((name, pool.sticky.as_ref()?)));
+        let mut named = HashMap::new();
+        for (pool, path) in sticky().filter_map(|(pool, sticky)| Some((pool, sticky.key_file.clone()?))) {
+            let file = path.clone();
+            let key = in_background(move || Secret::read(&file)).await;
+            let key = key.map_err(|source| BuildError::Key { pool: pool.clone(), path, source })?;
+            named.insert(pool.clone(), key);
+        }
+        let known = previous.and_then(|previous| previous.own_key.clone());
+        if known.is_some() || sticky().all(|(_, sticky)| sticky.key_file.is_some()) {
+            return Ok((Self { named, own: known }, None));
+        }
+        let directory = config.state_dir.clone();
+        let own = in_background(move || Secret::own(directory.as_deref())).await;
+        let (own, trouble) = own.map_err(BuildError::OwnKey)?;
+        Ok((Self { named, own: Some(own) }, trouble))
+    }
+
+    fn of(&self, name: &Name, pool: &config::Pool) -> Option<&Secret> {
+        pool.sticky.as_ref().and_then(|_| self.named.get(name).or(self.own.as_ref()))
+    }
+}
+
+/// Does what blocks on the file system where it holds nobody up.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|why| Err(io::Error::other(why)))
 }
 
 /// The generation in force, and what all generations share.

@@ -12,7 +12,7 @@
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe                              the front door; checks and look-ups in the background
 //!  5 generation                                    one configuration compiled; the one in force
-//!  4 balance                                       pools: Pingora's LoadBalancer around our nodes
+//!  4 balance    state                              pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  terminal                         what goes on after a break; text in columns and colours
@@ -53,5 +53,6 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod state;
 pub mod terminal;
 pub mod upstream;

@@ -196,6 +196,7 @@ impl Reloader {
         reloader.probes.follow(&first);
         reloader.door.open(prepared);
         reloader.history.in_force();
+        reloader.tell_of_the_key(&first);
         reloader.observer.configuration_in_force(first.number(), &reloader.source.name());
         Ok(reloader)
     }
@@ -245,7 +246,14 @@ impl Reloader {
         self.current.swap(Arc::clone(&next));
         self.door.open(prepared);
         self.probes.follow(&next);
+        self.tell_of_the_key(&next);
         Ok((next.number(), above))
+    }
+
+    fn tell_of_the_key(&self, generation: &Generation) {
+        if let Some(trouble) = generation.key_trouble() {
+            self.observer.sticky_key(trouble);
+        }
     }
 
     async fn prepare_access_log(&self, config: &Config) -> Result<Prepared, OpenError> {

@@ -31,7 +31,7 @@ const FLOORS: [&[&str]; 11] = [
         "terminal",
     ],
     &["clock", "observe"],
-    &["balance", "tls", "journal"],
+    &["balance", "tls", "journal", "state"],
     &["generation"],
     &["listen", "probe"],
     &["reload"],

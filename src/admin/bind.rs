@@ -11,9 +11,9 @@ use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::access::{Rules, TokenError};
-use super::place::{make, make_ours, usual_state_dirs};
 use crate::config::{Config, Place, Whereabouts};
 use crate::observe::Observer;
+use crate::state::{make, make_ours, usual_state_dirs};
 
 /// The address where nobody says.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);

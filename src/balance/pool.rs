@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use super::discovery::Told;
 use super::registry::Registry;
-use super::selection::{RoundRobin, key, member};
+use super::selection::{Selector, Way, key, member};
+use super::sessions::Sessions;
 use crate::clock;
-use crate::config;
+use crate::config::{self, Balance};
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
 use crate::upstream::{Asker, Jury, Member, OverloadLine, Parking, Place, offer_room};
@@ -36,7 +37,7 @@ const SLOW_FOR: u64 = 10 * 60 * 1_000;
 pub struct Pool {
     name: Name,
     settings: config::Pool,
-    balancer: LoadBalancer<RoundRobin>,
+    balancer: LoadBalancer<Selector>,
     told: Told,
     registry: Arc<Registry>,
     jury: Jury,
@@ -47,19 +48,24 @@ pub struct Pool {
     slow: Kinds,
     addresses: Mutex<Addresses>,
     members: ArcSwap<Vec<Arc<Member>>>,
+    /// How sessions find back to their nodes.
+    sessions: Option<Sessions>,
     changed: watch::Sender<()>,
 }
 
 impl Pool {
-    /// A pool as configured, whose names have the given addresses so far.
+    /// A pool as configured, whose names have the given addresses so far. `key` is what passes of its sessions are signed
+    /// with; without one its clients stay with nobody.
     pub async fn new(
         name: Name,
         settings: config::Pool,
         registry: Arc<Registry>,
         addresses: Addresses,
+        key: Option<&[u8]>,
     ) -> pingora::Result<Self> {
         let told = Told::default();
-        let balancer = LoadBalancer::from_backends(Backends::new(Box::new(told.clone())));
+        let backends = Backends::new(Box::new(told.clone()));
+        let balancer = LoadBalancer::from_backends_with_config(backends, Some(Way::of(&settings)));
         let pool = Self {
             jury: Jury::new(settings.ejection.clone(), settings.slow_start),
             budget: Budget::new(settings.retry_budget),
@@ -67,13 +73,14 @@ impl Pool {
             line: registry.line(&name),
             at_fault: Kinds::new(AT_FAULT_FOR),
             slow: Kinds::new(SLOW_FOR),
+            addresses: Mutex::new(addresses),
+            members: ArcSwap::default(),
+            sessions: key.and_then(|key| Sessions::new(key, name.as_str())),
             name,
             settings,
             balancer,
             told,
             registry,
-            addresses: Mutex::new(addresses),
-            members: ArcSwap::default(),
             changed: watch::Sender::new(()),
         };
         pool.publish().await?;
@@ -98,6 +105,21 @@ impl Pool {
     /// Who decides which of them is taken out for what its traffic says.
     pub fn jury(&self) -> &Jury {
         &self.jury
+    }
+
+    /// Whether it matters how long its nodes take.
+    pub fn goes_by_latency(&self) -> bool {
+        self.settings.balance == Balance::PowerOfTwo
+    }
+
+    /// Whether this is the key that passes of its sessions are signed with.
+    pub fn has_key(&self, key: Option<&[u8]>) -> bool {
+        self.sessions.as_ref().map(Sessions::key) == key
+    }
+
+    /// How sessions find back to their nodes; `None` if clients stay with nobody.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
     }
 
     /// What its retries may cost.
@@ -168,10 +190,16 @@ impl Pool {
         Ok(true)
     }
 
-    /// Picks the best member for `asker` that `accept` takes; a member is offered once at the most.
-    pub fn select(&self, asker: Asker, accept: impl Fn(&Arc<Member>) -> bool) -> Option<Arc<Member>> {
+    /// Picks the best member for `asker` that `accept` takes; a member is offered once at the most. Requests with the same
+    /// `hash` get the same, if the pool goes by that.
+    pub fn select(
+        &self,
+        asker: Asker,
+        hash: Option<u64>,
+        accept: impl Fn(&Arc<Member>) -> bool,
+    ) -> Option<Arc<Member>> {
         let accept = |backend: &Backend, _: bool| member(backend).is_some_and(&accept);
-        let backend = self.balancer.select_with(key(asker), usize::MAX, accept)?;
+        let backend = self.balancer.select_with(&key(asker, hash), usize::MAX, accept)?;
         member(&backend).cloned()
     }
 
@@ -183,7 +211,10 @@ impl Pool {
                 backends.extend(self.backend(node, place));
             }
         }
-        let members = backends.iter().filter_map(|backend| member(backend).cloned()).collect();
+        let members: Vec<_> = backends.iter().filter_map(|backend| member(backend).cloned()).collect();
+        if let Some(sessions) = &self.sessions {
+            sessions.seat(&members);
+        }
         self.told.tell(backends);
         self.balancer.update().await?;
         self.members.store(Arc::new(members));

@@ -10,8 +10,9 @@ use http::Method;
 use tokio::net::UnixStream;
 
 use super::{FILES, File};
-use crate::admin::{self, Answer, usual_state_dirs};
+use crate::admin::{self, Answer};
 use crate::config::{LARGEST_FILE, Whereabouts};
+use crate::state::usual_state_dirs;
 
 /// How long an answer may take: a little longer than bookend waits for a reload itself.
 const PATIENCE: Duration = Duration::from_secs(35);

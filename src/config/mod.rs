@@ -15,6 +15,7 @@ use crate::model::Name;
 
 mod access_log;
 mod admin;
+mod balance;
 mod bounds;
 mod check;
 mod ejection;
@@ -29,6 +30,7 @@ mod route;
 mod same;
 mod server;
 mod source;
+mod sticky;
 mod syntax;
 mod tree;
 mod whereabouts;
@@ -38,16 +40,18 @@ mod tests;
 
 pub use access_log::{AccessLog, LogDestination, LogFormat};
 pub use admin::{Admin, Place};
+pub use balance::{Balance, HashKey};
 pub use check::{CheckKind, HealthCheck};
 pub use ejection::Ejection;
 pub use listener::{ClientLimits, ClientTimeouts, Listener};
 pub use node::Node;
-pub use pool::{Balance, NodeTimeouts, Pool, Retry};
+pub use pool::{NodeTimeouts, Pool, Retry};
 pub use problem::{Problem, Problems};
 pub use queue::Queue;
 pub use route::Route;
 pub use server::Server;
 pub use source::LARGEST_FILE;
+pub use sticky::Sticky;
 pub use whereabouts::Whereabouts;
 
 use locate::Locations;

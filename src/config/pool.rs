@@ -1,11 +1,17 @@
 //! A set of nodes, and how they are used.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault};
-use super::{Ejection, HealthCheck, Node, Queue, bounds, check, ejection, node, queue};
-use crate::model::{Name, StatusSet};
+use super::{
+    Balance, Ejection, HealthCheck, Node, Queue, Sticky, balance, bounds, check, ejection, node, queue,
+    sticky,
+};
+use crate::model::{CookieName, Name, StatusSet};
 
 /// A set of nodes that can each serve the same requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +20,8 @@ pub struct Pool {
     pub nodes: Vec<Node>,
     /// How nodes are picked.
     pub balance: Balance,
+    /// How clients stay with one node; `None` is not at all.
+    pub sticky: Option<Sticky>,
     /// How nodes are checked; `None` is not at all.
     pub health_check: Option<HealthCheck>,
     /// When a node is taken out for what its traffic says; `None` is never.
@@ -30,14 +38,6 @@ pub struct Pool {
     pub timeouts: NodeTimeouts,
     /// How often the names among the nodes' addresses are looked up again.
     pub resolve_interval: Duration,
-}
-
-/// How a pool picks nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Balance {
-    /// Each in turn, smoothly by weight.
-    #[default]
-    RoundRobin,
 }
 
 /// What is done about a failed attempt.
@@ -103,6 +103,9 @@ const RETRY_BUDGET: u32 = 20;
 /// How long a node takes to get all of its share unless told.
 const SLOW_START: Duration = Duration::from_secs(2);
 
+/// The cookies by which clients stay with nodes, and where in the file they stand.
+type Cookies = HashMap<CookieName, Place>;
+
 /// The pools that could be read, and the names of all.
 pub(super) struct Pools {
     pub(super) good: BTreeMap<Name, Pool>,
@@ -111,12 +114,13 @@ pub(super) struct Pools {
 
 /// Reads all pools.
 pub(super) fn read_all(value: Value<'_>) -> Option<Pools> {
+    let taken = RefCell::new(Cookies::new());
     let named = value.named("a mapping of pools by name", |name, pool| {
         let is_name = name.parse::<Name>();
         if let Err(error) = &is_name {
             pool.report(fault(error).on_key());
         }
-        let pool = pool.fields("a mapping with the key `nodes`", read);
+        let pool = pool.fields("a mapping with the key `nodes`", |fields| read(fields, &taken));
         Some((name.to_owned(), is_name.ok().zip(pool.flatten())))
     })?;
     if value.is_empty_mapping() {
@@ -133,11 +137,11 @@ web:
   nodes:
     - address: 10.0.0.11:8000";
 
-fn read(fields: &Fields<'_>) -> Option<Pool> {
+fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let nodes =
         fields.require("nodes", "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`", node::read_all);
-    let balance =
-        fields.read("balance", |v| v.one_of("a way to balance", &[("round_robin", Balance::RoundRobin)]));
+    let balance = fields.read("balance", balance::read);
+    let sticky = fields.read("sticky", |v| read_sticky(v, balance.as_ref(), taken));
     let health_check = fields.read("health_check", check::read);
     let ejection = fields.read("ejection", ejection::read);
     let slow_start = fields.read("slow_start", |v| v.duration(bounds::SLOW_START));
@@ -149,6 +153,7 @@ fn read(fields: &Fields<'_>) -> Option<Pool> {
     Some(Pool {
         nodes: nodes?,
         balance: balance.unwrap_or_default(),
+        sticky,
         health_check: health_check.unwrap_or_else(|| Some(HealthCheck::default())),
         ejection: ejection.unwrap_or_else(|| Some(Ejection::default())),
         slow_start: slow_start.unwrap_or(SLOW_START),
@@ -158,6 +163,24 @@ fn read(fields: &Fields<'_>) -> Option<Pool> {
         timeouts: timeouts.unwrap_or_default(),
         resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
     })
+}
+
+/// Reads how clients stay with one node; `taken` has the cookies of the pools before.
+fn read_sticky(value: Value<'_>, balance: Option<&Balance>, taken: &RefCell<Cookies>) -> Option<Sticky> {
+    let sticky = sticky::read(value)?;
+    if let Some(Balance::Hash(_)) = balance {
+        let fault = Fault::new("a session stays with its node, and `balance: {hash: …}` has another for it");
+        return value
+            .fail(fault.help("keep one of them: `hash` needs no cookie, `sticky` moves fewer").on_key());
+    }
+    match taken.borrow_mut().entry(sticky.cookie.clone()) {
+        Entry::Vacant(free) => drop(free.insert(value.place())),
+        Entry::Occupied(first) => {
+            let fault = Fault::new("the same cookie as the pool").first(first.get().clone());
+            value.report(fault.help("give it another name, or a client of both loses its node each time"));
+        }
+    }
+    Some(sticky)
 }
 
 /// Reads retry rules; what is not told is as in `base`.

@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod cookie;
 mod forwarded;
 mod forwarding;
 mod hop_by_hop;
@@ -15,6 +16,7 @@ mod tests;
 mod via;
 
 pub use client::{Client, client};
+pub use cookie::{cookies, sets_cookie, without_cookie};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme};
 pub use hop_by_hop::{Passage, hop_by_hop};
 pub use request_id::RequestId;

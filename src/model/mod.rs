@@ -2,6 +2,7 @@
 
 mod address;
 mod client_network;
+mod cookie;
 mod dns;
 mod host;
 mod name;
@@ -12,6 +13,7 @@ mod window;
 
 pub use address::{AddressError, NodeAddress};
 pub use client_network::ClientNetwork;
+pub use cookie::{CookieName, CookieNameError};
 pub use dns::DnsNameError;
 pub use host::{HostPattern, HostPatternError};
 pub use name::{Name, NameError};

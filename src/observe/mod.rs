@@ -253,6 +253,11 @@ impl Observer {
         warn!("setting takes effect at the next start key={key}");
     }
 
+    /// Something is wrong with the key that signs the cookies of sticky sessions; sessions that began before move.
+    pub fn sticky_key(&self, trouble: &dyn Display) {
+        warn!("sticky sessions: {trouble}");
+    }
+
     /// The file of the access log was opened anew.
     pub fn access_log_reopened(&self, file: &dyn Display) {
         info!("access log reopened file={file}");

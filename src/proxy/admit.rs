@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Version, header};
 use pingora_proxy::Session;
 
+use super::affinity::Affinity;
 use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
@@ -40,9 +41,13 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
     let route = find_route(session, context)?;
     let head = session.req_header();
     let request = retry::Request::of(&head.method, &head.headers);
-    context.admitted = Some(Admitted { route, request });
+    context.admitted = Some(Admitted { route, request, affinity: Affinity::default() });
     if let Some(route) = context.route() {
         route.pool.budget().request(clock::millis());
+    }
+    let affinity = Affinity::of(session, context);
+    if let Some(admitted) = &mut context.admitted {
+        admitted.affinity = affinity;
     }
     check_body(session, context)
 }

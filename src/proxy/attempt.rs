@@ -20,6 +20,7 @@ pub(super) use self::queueing::reserve;
 use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::admit;
+use super::affinity::Affinity;
 use super::context::Context;
 use super::finish::Finishing;
 use super::replay;
@@ -29,7 +30,7 @@ use crate::config::NodeTimeouts;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
-use crate::upstream::{Asker, Member, Patience, Place, Slot, Vigil};
+use crate::upstream::{Asker, Member, Pass, Patience, Place, Slot, Tie, Vigil, tie};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -62,6 +63,8 @@ pub(super) struct Attempts {
     queued: Option<Queued>,
     /// The last of the history has its place, and has not begun.
     is_reserved: bool,
+    /// The attempt under way is not at the node of its session, which stays there.
+    is_lent: bool,
 }
 
 /// Why there is no attempt.
@@ -90,6 +93,11 @@ impl Attempts {
     /// How many there were.
     pub(super) fn count(&self) -> usize {
         self.history.len()
+    }
+
+    /// Whether the attempt under way is not at the node of its session, which stays there.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent
     }
 
     /// The status of the answer that was set aside for a better one.
@@ -186,16 +194,37 @@ impl Attempts {
         if self.returns == 0 { !self.has_tried(member) } else { self.has_answered(member) }
     }
 
+    /// The node of the request's session, if it has one that it may go to, or one that needs it more for once.
+    fn own_node(&mut self, pool: &Pool, asker: Asker, pass: Option<Pass>) -> Option<Arc<Member>> {
+        self.is_lent = false;
+        let own = pool.sessions()?.member(&pass?)?;
+        if self.has_tried(&own) {
+            return None;
+        }
+        let now = clock::millis();
+        match tie(&own, &pool.members(), asker, now) {
+            Tie::Holds => Some(own),
+            Tie::Breaks | Tie::Waits => None,
+            Tie::Lends => {
+                let lonely = pool.select(asker, None, |member| member.node.wants_trial(now).is_some());
+                self.is_lent = lonely.is_some();
+                lonely.or(Some(own))
+            }
+        }
+    }
+
     /// Picks the best node for the next attempt, takes a place there, and remembers it as tried.
-    fn next(&mut self, pool: &Pool, asker: Asker) -> Result<(), Nowhere> {
+    fn next(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<(), Nowhere> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
         if !self.may_enter(pool, asker == Asker::Repeatable) {
             return Err(Nowhere::Full);
         }
-        let member = pool
-            .select(asker, |member| self.is_first_choice(member))
-            .or_else(|| pool.select(asker, |member| !self.has_refused(member)))
+        let key = affinity.key;
+        let member = self
+            .own_node(pool, asker, affinity.pass)
+            .or_else(|| pool.select(asker, key, |member| self.is_first_choice(member)))
+            .or_else(|| pool.select(asker, key, |member| !self.has_refused(member)))
             .ok_or(Nowhere::Refused)?;
         let since = clock::millis();
         let slot = Some(member.enter(since).ok_or(Nowhere::Full)?);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use super::affinity::Affinity;
 use super::attempt::Attempts;
 use super::early::Watch;
 use super::failure::Cause;
@@ -55,6 +56,8 @@ pub(super) struct Admitted {
     pub(super) route: usize,
     /// What a retry has to know of it.
     pub(super) request: retry::Request,
+    /// What ties it to a node.
+    pub(super) affinity: Affinity,
 }
 
 /// The body of a request.

@@ -1,12 +1,14 @@
 //! The story of a request, as Pingora tells it.
 //!
-//! [`admit`] decides whether it may go on and where; [`attempt`] takes a place at a node; [`forward`] prepares what the node and the
+//! [`admit`] decides whether it may go on and where, and [`affinity`] with which others it belongs to one node;
+//! [`attempt`] takes a place at a node; [`forward`] prepares what the node and the
 //! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
-//! [`replay`] has the body; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
+//! [`replay`] has the body; [`sticky`] keeps clients with their nodes; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
 //! when there is none, and reports with [`access`] how it ended.
 
 mod access;
 mod admit;
+mod affinity;
 mod attempt;
 mod context;
 mod early;
@@ -15,6 +17,7 @@ mod finish;
 mod forward;
 mod replay;
 mod respond;
+mod sticky;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -132,6 +135,7 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
+        sticky::wait(context).await;
         attempt::wait(session, context).await?;
         if let Err(why) = attempt::reserve(session, context, &self.observer).await? {
             return Err(failure::nowhere(why, context));
@@ -161,6 +165,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         forward::request(session, request, context)?;
+        sticky::request(request, context)?;
         finish::request(request, context)
     }
 
@@ -206,6 +211,7 @@ impl ProxyHttp for Proxy {
         } else {
             forward::answer(session, answer, context);
             finish::expect_a_break(session, answer, context, &self.finishers);
+            sticky::answer(answer, context)?;
         }
         attempt::answered(session, answer.status, context, &self.observer);
         respond::tell_first_byte(answer, context, &self.observer);

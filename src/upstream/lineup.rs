@@ -2,7 +2,7 @@
 //!
 //! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
 //! checks fail (so that a broken check on every node takes nobody down). What a full member of any tier cannot take goes to
-//! the next tier, but to none that something speaks against: it waits instead. Within one rank the [`Rotation`] decides. A member
+//! the next tier, but to none that something speaks against: it waits instead. Within one rank the pool's [`Algorithm`] decides. A member
 //! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
 
 use std::sync::Arc;
@@ -10,21 +10,23 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::ramp::limit_returns;
-use super::{Availability, Member, OverloadLine, Rotation};
+use super::{Algorithm, Availability, Clue, Contenders, Member, OverloadLine};
+use crate::config::Balance;
 use crate::model::Tier;
 
-/// The members of one pool and whose turn it is.
+/// The members of one pool and how one of them is picked.
 #[derive(Debug)]
 pub struct Lineup {
     members: Box<[Arc<Member>]>,
-    rotation: Rotation,
+    algorithm: Algorithm,
 }
 
 /// What one request has been offered so far.
 #[derive(Debug, Default)]
 pub struct Offers {
     offered: SmallVec<[usize; 4]>,
-    contenders: SmallVec<[(usize, u32); 8]>,
+    contenders: Contenders,
+    clue: Clue,
 }
 
 /// Who asks for a member.
@@ -52,14 +54,37 @@ enum Turn {
 }
 
 /// How long a trial waits for a request that can be repeated before any will do, in milliseconds.
-const NO_OTHER_COMES: u64 = 2_000;
+pub(super) const NO_OTHER_COMES: u64 = 2_000;
+
+impl Offers {
+    /// Nothing so far, for a request that brings this along.
+    pub fn with(clue: Clue) -> Self {
+        Self { clue, ..Self::default() }
+    }
+}
 
 impl Lineup {
     /// A line-up of `members`, whose turns begin with the first.
     pub fn new(members: impl IntoIterator<Item = Arc<Member>>) -> Self {
+        Self::balanced(members, &Balance::RoundRobin)
+    }
+
+    /// A line-up of `members`, in the order of the file, of whom `balance` picks.
+    pub fn balanced(members: impl IntoIterator<Item = Arc<Member>>, balance: &Balance) -> Self {
         let members: Box<[_]> = members.into_iter().collect();
-        let rotation = Rotation::new(members.len());
-        Self { members, rotation }
+        let algorithm = Algorithm::new(balance, &members);
+        Self { members, algorithm }
+    }
+
+    /// The same, but requests with a key go where the key belongs.
+    pub fn keyed(self) -> Self {
+        let algorithm = self.algorithm.keyed(&self.members);
+        Self { members: self.members, algorithm }
+    }
+
+    /// Whether picking takes chance.
+    pub fn draws(&self) -> bool {
+        self.algorithm.draws()
     }
 
     /// The members, in the order of their numbers.
@@ -72,7 +97,7 @@ impl Lineup {
     /// The member offered before counts as refused: its turn is given back.
     pub fn offer(&self, offers: &mut Offers, asker: Asker, now: u64) -> Option<usize> {
         if let Some(&refused) = offers.offered.last() {
-            self.rotation.take_back(refused, &offers.contenders);
+            self.algorithm.take_back(refused, &offers.contenders, &offers.clue);
         }
         offers.contenders.clear();
         limit_returns(&self.members, now);
@@ -90,7 +115,7 @@ impl Lineup {
                 offers.contenders.push((number, weight(member, now)));
             }
         }
-        let winner = self.rotation.pick(&offers.contenders)?;
+        let winner = self.algorithm.pick(&mut offers.contenders, &self.members, &mut offers.clue, now)?;
         offers.offered.push(winner);
         Some(winner)
     }

@@ -1,15 +1,17 @@
 //! What is known of a pool's nodes, and in which order a request tries them.
 //!
 //! [`Node`] is the live state of one server and outlives a configuration; [`Member`] is its place in one pool of one
-//! configuration; [`Lineup`] offers the members to a request, best first. What a node's traffic says of it is [`Evidence`],
-//! what is not said is [`Silence`], and the [`Jury`] takes a node out for either and lets it in again ([`Standing`]). What it
-//! can finish is its [`Limit`], and the [`Load`] says whether it takes more. While no node takes any requests, they wait in
-//! the [`Parking`]; while all that could are full, in the [`OverloadLine`].
+//! configuration; [`Lineup`] offers the members to a request, best first, and an [`algorithm`] picks among equals. What a
+//! node's traffic says of it is [`Evidence`], what is not said is [`Silence`], and the [`Jury`] takes a node out for either
+//! and lets it in again ([`Standing`]). What it can finish is its [`Limit`], and the [`Load`] says whether it takes more.
+//! While no node takes any requests, they wait in the [`Parking`]; while all that could are full, in the [`OverloadLine`].
 
+mod algorithm;
 mod check_call;
 mod evidence;
 mod health;
 mod jury;
+mod latency;
 mod limit;
 mod lineup;
 mod load;
@@ -19,17 +21,20 @@ mod overload;
 mod parking;
 mod ramp;
 mod room;
-mod rotation;
+mod session;
 mod silence;
 mod slot;
 #[cfg(test)]
 mod soundness_tests;
 mod standing;
 
+use algorithm::{Algorithm, Contenders};
+pub use algorithm::{Clue, key};
 pub use check_call::CheckCall;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};
+pub use latency::Latency;
 pub use limit::{Limit, Shown, Tuning};
 pub use lineup::{Asker, Lineup, Offers, offer_room};
 pub use load::Load;
@@ -39,7 +44,7 @@ pub use overload::{Called, InLine, OverloadLine, Rank, Waiting};
 pub use parking::{Parking, Ticket};
 pub use room::NodeKey;
 use room::Room;
-pub use rotation::Rotation;
+pub use session::{Pass, Seal, Seat, Tie, tie};
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
 pub use slot::Slot;
 pub use standing::{Share, Standing, Stay, Why};

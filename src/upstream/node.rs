@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Load, Place, Pulse, Room, Share, Silence, Standing, Stay, Thresholds,
-    Why,
+    CheckCall, Evidence, Fault, Health, Latency, Load, Place, Pulse, Room, Share, Silence, Standing, Stay,
+    Thresholds, Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -90,6 +90,7 @@ pub struct Node {
     resting_until: AtomicU64,
     load: Load,
     pub(super) room: Room,
+    latency: Latency,
     check_call: CheckCall,
 }
 
@@ -132,6 +133,7 @@ impl Node {
             resting_until: AtomicU64::new(0),
             load: Load::default(),
             room: Room::default(),
+            latency: Latency::default(),
             check_call: CheckCall::default(),
         }
     }
@@ -190,6 +192,11 @@ impl Node {
     /// What it has to do.
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// How long it takes to answer; nothing unless its pool balances by that.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// Asks for a check as soon as may be.

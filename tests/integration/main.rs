@@ -13,6 +13,7 @@
 
 mod access_log;
 mod admin;
+mod algorithms;
 mod balance;
 mod demo;
 mod early;
@@ -32,6 +33,7 @@ mod replay;
 mod routing;
 mod saying_no;
 mod start;
+mod sticky;
 mod stop;
 mod streaming;
 mod support;

@@ -1,4 +1,5 @@
 mod client;
+mod cookie;
 mod forwarding;
 mod hop_by_hop;
 mod request_id;

@@ -53,7 +53,8 @@ fn take_place(session: &mut Session, context: &mut Context) -> Result<(), Nowher
     let body_length = body_length(session);
     let admitted = context.admitted.as_ref().ok_or(Nowhere::Refused)?;
     let route = context.generation.route(admitted.route).ok_or(Nowhere::Refused)?;
-    context.attempts.next(&route.pool, asker(admitted.request, body_length))
+    let asker = asker(admitted.request, body_length);
+    context.attempts.next(&route.pool, asker, admitted.affinity)
 }
 
 /// Joins the line, and tries again whenever its turn comes.

@@ -19,7 +19,7 @@ use crate::config;
 use crate::generation::Route;
 use crate::observe::Observer;
 use crate::retry::{Circumstance, Decision, Failure, Reach};
-use crate::upstream::{Fault, PATIENCE, Verdicts};
+use crate::upstream::{Fault, Member, PATIENCE, Transition, Verdicts};
 
 /// How many of those that wait are let go by one that was served.
 const RELEASED_BY_EACH: usize = 2;
@@ -48,6 +48,7 @@ impl Attempts {
         if failure.is_of_the_connection() {
             last.member.node.dropped_a_connection(clock::millis());
         }
+        hearing.note_failure(last, failure);
         match failure.reach {
             _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
             Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
@@ -83,10 +84,12 @@ impl Attempts {
         }
     }
 
-    /// The attempt under way is answered at `now`, `waited` milliseconds after its node had all of the request.
-    fn acquit(&mut self, waited: u64, now: u64, hearing: &Hearing<'_>) {
+    /// The attempt under way is answered at `now`, so long after its node had all of the request.
+    fn acquit(&mut self, took: Duration, now: u64, hearing: &Hearing<'_>) {
+        let waited = clock::to_millis(took);
         if let Some(Attempt { member, slot: Some(slot), .. }) = self.history.last_mut() {
             let transition = hearing.pool.jury().answered(slot, waited, now);
+            hearing.note_latency(member, took, transition, now);
             let member = Arc::clone(member);
             hearing.tell(transition.map(|transition| (member, transition)).into_iter().collect());
         }
@@ -131,6 +134,33 @@ impl<'a> Hearing<'a> {
         kind(self.route, self.session)
     }
 
+    /// How long a node took that answered.
+    fn note_latency(&self, member: &Member, took: Duration, transition: Option<Transition>, now: u64) {
+        if !self.pool.goes_by_latency() {
+            return;
+        }
+        if transition == Some(Transition::Returning) {
+            // What it was like before it was out says nothing of what it is like now.
+            member.node.latency().forget();
+        }
+        member.node.latency().answered(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), now);
+    }
+
+    /// A failure counts as a slow answer: a node that fails at once would be the fastest of all.
+    fn note_failure(&self, attempt: &Attempt, failure: Failure) {
+        let is_its_own = match (failure.circumstance, failure.reach) {
+            (Circumstance::OwnLack, _) => false,
+            (_, Reach::Answered(status)) => is_failure(status),
+            (_, Reach::NotSent | Reach::PartSent | Reach::MaybeSent | Reach::Silent) => true,
+            (_, Reach::Nonsense | Reach::Truncated) => true,
+        };
+        if is_its_own && self.pool.goes_by_latency() {
+            let now = clock::millis();
+            let took = now.saturating_sub(attempt.since).saturating_mul(1_000);
+            attempt.member.node.latency().failed(took, now);
+        }
+    }
+
     fn accuse(&self, attempt: &Attempt, fault: Fault) {
         let member = &attempt.member;
         member.node.check_call().call();
@@ -172,13 +202,13 @@ pub(in crate::proxy) fn answered(
     if is_failure(status) {
         return;
     }
-    let waited = took.map_or(0, clock::to_millis);
+    let took = took.unwrap_or_default();
     let Some(route) = context.admitted.as_ref().and_then(|admitted| context.generation.route(admitted.route))
     else {
         return;
     };
     let hearing = Hearing::new(route, session, observer);
-    context.attempts.acquit(waited, now, &hearing);
+    context.attempts.acquit(took, now, &hearing);
 }
 
 /// The statuses by which a node says that it failed, and not that the request is wrong.

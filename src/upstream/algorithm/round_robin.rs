@@ -8,20 +8,20 @@ use parking_lot::Mutex;
 
 /// The credits of a pool's members.
 #[derive(Debug)]
-pub struct Rotation {
+pub(in crate::upstream) struct RoundRobin {
     credits: Mutex<Box<[i64]>>,
 }
 
-impl Rotation {
-    /// A rotation among `count` members, numbered from 0, that all begin alike.
-    pub fn new(count: usize) -> Self {
+impl RoundRobin {
+    /// Turns among `count` members, numbered from 0, that all begin alike.
+    pub(super) fn new(count: usize) -> Self {
         Self { credits: Mutex::new(vec![0; count].into_boxed_slice()) }
     }
 
     /// Picks one of the `contenders` (members with their weights) and charges it; `None` if there are none.
     ///
     /// Among equals the one named first wins.
-    pub fn pick(&self, contenders: &[(usize, u32)]) -> Option<usize> {
+    pub(super) fn pick(&self, contenders: &[(usize, u32)]) -> Option<usize> {
         let mut credits = self.credits.lock();
         let mut best: Option<(usize, i64)> = None;
         let mut total = 0;
@@ -41,7 +41,7 @@ impl Rotation {
     }
 
     /// Takes back a pick of `winner` among `contenders` that was not used, as if it had never been.
-    pub fn take_back(&self, winner: usize, contenders: &[(usize, u32)]) {
+    pub(super) fn take_back(&self, winner: usize, contenders: &[(usize, u32)]) {
         let mut credits = self.credits.lock();
         let mut total = 0;
         for &(member, weight) in contenders {

@@ -21,12 +21,12 @@ pub fn usual_state_dirs() -> Vec<PathBuf> {
 }
 
 /// Makes a directory that only we can read, and those above it, unless it is there.
-pub(super) fn make(directory: &Path) -> io::Result<()> {
+pub fn make(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// [`make`] for a directory that nobody has chosen: it must be ours, or anybody could have put something there.
-pub(super) fn make_ours(directory: &Path) -> io::Result<()> {
+pub fn make_ours(directory: &Path) -> io::Result<()> {
     make(directory)?;
     let found = std::fs::symlink_metadata(directory)?;
     if !found.is_dir() {
