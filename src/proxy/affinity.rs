@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
 use pingora_proxy::Session;
 
+use super::access;
 use super::context::Context;
 use crate::config::{Balance, HashKey};
 use crate::headers;
@@ -52,7 +52,7 @@ fn hash(session: &Session, context: &Context) -> Option<u64> {
 fn hash_by(by: &HashKey, session: &Session, context: &Context) -> Option<u64> {
     let head = session.req_header();
     match by {
-        HashKey::ClientAddress => client(&head.headers, context).map(|client| key(&[&network(client)])),
+        HashKey::ClientAddress => access::client(session, context).map(|client| key(&[&network(client)])),
         HashKey::Path => Some(key(&[head.uri.path().as_bytes()])),
         HashKey::Header(name) => head.headers.get(name).and_then(|value| of_value(value.as_bytes())),
         HashKey::Cookie(name) => headers::cookies(&head.headers, name.as_str()).next().and_then(of_value),
@@ -62,13 +62,6 @@ fn hash_by(by: &HashKey, session: &Session, context: &Context) -> Option<u64> {
 /// What is empty tells nobody from anybody.
 fn of_value(value: &[u8]) -> Option<u64> {
     (!value.is_empty()).then(|| key(&[value]))
-}
-
-/// The address of the client, past proxies that are trusted.
-fn client(headers: &HeaderMap, context: &Context) -> Option<IpAddr> {
-    let connection = context.connection.as_ref()?;
-    let peer = connection.client().ip();
-    headers::client(Some(peer), headers, &connection.listener().trusted_proxies).address
 }
 
 /// What stays the same of a client's address: of IPv6 the first 64 bits, because the others change every day.
