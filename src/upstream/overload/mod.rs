@@ -2,8 +2,10 @@
 //!
 //! The wait is short by design: whoever has waited for the target is told so (`503`), because a line that is longer than
 //! that only makes everybody late. While all are served in time they go in the order in which they came; once one was not,
-//! the newest go first, since the oldest are lost anyway, until nobody was lost for a while ("Fail at Scale", Maurer 2015,
-//! and the target of CoDel, RFC 8289). What another node failed goes before what is new, and clients take turns ([`order`]).
+//! the newest go first, since the oldest are lost anyway ("Fail at Scale", Maurer 2015, and the target of CoDel, RFC 8289).
+//! That cannot go on for ever: while the newest go first the oldest are lost even where all could be served in time, as where
+//! every client waits for its answer before it asks again. So from time to time the oldest go first, until one is lost that
+//! came since. What another node failed goes before what is new, and clients take turns ([`order`]).
 //!
 //! A place that becomes free gives one who waits a turn: the leave to try once more, at any node. Until the turn is used,
 //! nobody who comes later is let past, and one that is not used goes on to the next.
@@ -26,8 +28,8 @@ pub use self::lanes::{Rank, Waiting};
 use self::order::First;
 use super::NodeKey;
 
-/// How long after the last one was lost those who came first go first again, in milliseconds.
-const CALM: u64 = 1_000;
+/// How long the newest go first after one was lost, in milliseconds.
+const NEWEST_FIRST_FOR: u64 = 2_000;
 
 /// The line of a pool.
 #[derive(Debug, Default)]
@@ -64,6 +66,10 @@ struct Line {
     /// Places that became free while nobody waited, but a turn was not used yet.
     spare: SmallVec<[NodeKey; 4]>,
     first: First,
+    /// When those who go first last changed from the oldest to the newest, in milliseconds of the clock.
+    newest_since: u64,
+    /// The first who came since it was last tried to let the oldest go first.
+    judged_from: u64,
     /// When one was last lost, in milliseconds of the clock.
     lost_at: Option<u64>,
 }
@@ -90,9 +96,7 @@ impl OverloadLine {
     /// Joins the line at `now`; `None` if `longest` are in it and none of them has to make room.
     pub fn join(self: &Arc<Self>, waiting: Waiting, longest: usize, now: u64) -> Option<InLine> {
         let number = self.with(|line, wakers| {
-            if line.lost_at.is_none_or(|lost_at| now.saturating_sub(lost_at) >= CALM) {
-                line.first = First::Oldest;
-            }
+            line.reconsider(now);
             if line.lanes.len() >= longest {
                 line.lost_at = Some(now);
                 let number = line.lanes.makes_room_for(&waiting)?;
@@ -244,8 +248,8 @@ impl InLine {
             if entry.state == State::Waits {
                 entry.state = State::Shed;
                 line.lanes.remove(self.number, &entry.waiting);
-                line.first = First::Newest;
-                line.lost_at = Some(now);
+                line.lose(self.number, now);
+                return true;
             }
             entry.state == State::Shed
         })
@@ -303,6 +307,25 @@ impl Line {
             }
         }
         self.spare.truncate(self.turns_out());
+    }
+
+    /// The newest have gone first for long enough: it may be that all are served in time again.
+    fn reconsider(&mut self, now: u64) {
+        if self.first == First::Newest && now.saturating_sub(self.newest_since) >= NEWEST_FIRST_FOR {
+            self.first = First::Oldest;
+            self.judged_from = self.next;
+        }
+    }
+
+    /// One is lost, because its time is over.
+    fn lose(&mut self, number: u64, now: u64) {
+        self.lost_at = Some(now);
+        self.reconsider(now);
+        // Those who were passed over before are no sign that the line is too long now.
+        if self.first == First::Oldest && number >= self.judged_from {
+            self.first = First::Newest;
+            self.newest_since = now;
+        }
     }
 
     /// One waits no longer that has to make room for another.

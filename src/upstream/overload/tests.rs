@@ -80,20 +80,80 @@ fn first_come_first_served_while_nobody_is_lost() {
 }
 
 #[test]
-fn newest_first_once_one_is_lost_until_all_is_calm() {
+fn newest_go_first_for_a_while_once_one_is_lost() {
     let site = Site::new(&[1]);
+    let join = |number, now| site.line.join(newcomer(number), 100, now).expect("room in the line");
     let lost = site.join(newcomer(9));
     let mut places: Vec<_> = (0..3).map(|number| site.join(newcomer(number))).collect();
     assert!(lost.is_lost(TARGET));
     assert_eq!(called(&lost), Some(Called::Shed));
     assert_eq!(site.turns(&places, 2), [2, 1]);
     places.drain(1..).for_each(|place| place.used(site.key(0)));
-    // One still waits when the next ones come: within a second of the loss the newest goes first, and later the oldest.
-    places.extend(site.line.join(newcomer(4), 9, TARGET + CALM - 1));
+    places.push(join(4, TARGET + NEWEST_FIRST_FOR - 1));
     assert_eq!(site.turns(&places, 1), [1]);
     places.remove(1).used(site.key(0));
-    places.extend(site.line.join(newcomer(5), 9, TARGET + CALM));
+    places.extend([5, 6, 7].map(|number| join(number, TARGET + NEWEST_FIRST_FOR)));
     assert_eq!(site.turns(&places, 1), [0]);
+    places.remove(0).used(site.key(0));
+    // The oldest go first, until one is lost that came since.
+    assert!(places.remove(0).is_lost(2 * TARGET + NEWEST_FIRST_FOR));
+    places.extend([8, 9].map(|number| join(number, 2 * TARGET + NEWEST_FIRST_FOR)));
+    assert_eq!(site.turns(&places, 1), [3]);
+}
+
+#[test]
+fn those_who_were_passed_over_before_do_not_count() {
+    let site = Site::new(&[1]);
+    let join = |number, now| site.line.join(newcomer(number), 100, now).expect("room in the line");
+    let [lost, passed_over] = [1, 2].map(|number| join(number, 1));
+    assert!(lost.is_lost(TARGET));
+    let places = [3, 4].map(|number| join(number, TARGET + NEWEST_FIRST_FOR));
+    assert!(passed_over.is_lost(TARGET + NEWEST_FIRST_FOR));
+    assert_eq!(site.turns(&places, 1), [0]);
+}
+
+/// Clients that each ask again as soon as they are answered or turned away, at nodes that answer at a steady pace.
+struct Crowd {
+    world: World,
+    asked: u32,
+}
+
+impl Crowd {
+    /// Goes on until `until` with so many clients, and returns how many requests were served and shed meanwhile.
+    fn go_on(&mut self, clients: usize, takes: u64, until: u64) -> (usize, usize) {
+        let (mut served, shed) = (0, self.world.shed);
+        while self.world.now < until {
+            let now = self.world.now;
+            let is_done =
+                |request: &Request| request.slot.as_ref().is_some_and(|slot| now - slot.since() >= takes);
+            while let Some(number) = self.world.requests.iter().position(is_done) {
+                drop(self.world.requests.swap_remove(number));
+                served += 1;
+                self.world.settle();
+            }
+            self.world.settle();
+            while self.world.requests.len() < clients {
+                self.asked += 1;
+                self.world.step(&Event::Arrive(self.asked % 1_000));
+            }
+            self.world.now += 1;
+        }
+        (served, self.world.shed - shed)
+    }
+}
+
+#[test]
+fn crowd_that_can_be_served_in_time_is_once_the_overload_is_over() {
+    // 400 requests a second; 200 clients would have to wait for half a second, 60 for 130 ms.
+    let site = Site::new(&[8]);
+    let world = World { site, requests: Vec::new(), longest: 10_000, now: 1, shed: 0 };
+    let mut crowd = Crowd { world, asked: 0 };
+    let (served, shed) = crowd.go_on(200, 20, 5_000);
+    assert!(served > 1_900 && shed > 2_000, "{served} and {shed}");
+    crowd.go_on(60, 20, 5_000 + NEWEST_FIRST_FOR + 500);
+    let (served, shed) = crowd.go_on(60, 20, 15_000);
+    assert_eq!(shed, 0);
+    assert!(served > 2_800, "{served}");
 }
 
 #[test]
