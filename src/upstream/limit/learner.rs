@@ -112,6 +112,9 @@ impl Learner {
         };
         if window.length > LONGEST_WINDOW {
             usual.pause(window);
+            if matches!(self.stage, Stage::Wary { .. }) {
+                self.stage = Stage::Free;
+            }
         } else {
             self.stage = self.next(window, &mut usual);
         }
@@ -169,8 +172,8 @@ impl Learner {
 
     /// The node is out. When it comes back, it is met by no more than it can surely take, until it shows that it is well.
     pub(super) fn fell(&mut self, now: u64) {
-        let (peak, at) = self.peak;
-        let usual = self.usual.map_or(0.0, |usual| usual.waiting());
+        let Some(usual) = self.usual.filter(|usual| usual.is_known(&self.tuning)) else { return };
+        let (usual, (peak, at)) = (usual.waiting(), self.peak);
         let is_in_full_flight = peak >= (2.0 * usual).max(2.0 * LEAST) && now.saturating_sub(at) <= RECENT;
         if !is_in_full_flight {
             let most = (2.0 * usual).max(2.0 * LEAST);

@@ -44,7 +44,7 @@ pub struct Limit {
     /// Answers of the window under way and their waits, as [`WAITS`] says.
     answers: AtomicU64,
     failures: AtomicU32,
-    /// Attempts that took the last place.
+    /// Attempts that took the last place, or found none.
     filled: AtomicU32,
     /// When the window began, and from when on it may be closed, in milliseconds of the clock; 0 is before the first.
     opened: AtomicU64,
@@ -99,7 +99,7 @@ impl Limit {
     /// The same for one that begins if it may.
     pub(super) fn enter(&self, waiting: u32) -> bool {
         let most = self.most.load(Ordering::Relaxed);
-        if waiting.saturating_add(1) == most {
+        if waiting.saturating_add(1) >= most {
             self.filled.fetch_add(1, Ordering::Relaxed);
         }
         waiting < most

@@ -89,7 +89,9 @@ fn overload_is_held_near_what_the_workers_can_do() {
 fn limit_that_nobody_reaches_is_lifted_and_both_are_told_once() {
     let mut site = Site::new(16);
     site.overload();
-    assert!(matches!(site.limit().review(site.now), Some(Transition::Limited(_))));
+    let told = site.limit().review(site.now);
+    let load = site.member.node.load();
+    assert!(matches!(told, Some(Transition::Limited(_))), "{told:?} {load:?}");
     assert_eq!(site.limit().review(site.now), None);
     site.run(11_000, 2);
     assert_eq!(site.limit().review(site.now), Some(Transition::Unlimited));
