@@ -120,6 +120,7 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<bool> {
+        sticky::wait(context).await;
         match attempt::reserve(session, context, &self.observer).await? {
             Err(Nowhere::Full) => {
                 context.end(Nowhere::Full.into());
@@ -135,7 +136,6 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
-        sticky::wait(context).await;
         attempt::wait(session, context).await?;
         if let Err(why) = attempt::reserve(session, context, &self.observer).await? {
             return Err(failure::nowhere(why, context));
