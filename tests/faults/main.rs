@@ -21,6 +21,7 @@ mod clock;
 mod comparison;
 #[path = "../integration/support/directory.rs"]
 mod directory;
+mod document;
 mod evidence;
 mod front;
 mod leaks;

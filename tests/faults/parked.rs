@@ -1,19 +1,17 @@
 //! Requests that wait because no node takes any: they leave when their client leaves, and they cost bounded memory.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Ask, Connection, Kind};
-use crate::front::Proxy;
+use crate::front::{Check, Proxy};
 use crate::node::{Behaviour, Event, Order, Place};
-use crate::row::Row;
 use crate::run::PATIENCE;
 use crate::site::{Server, Site};
-use crate::table::ROW;
 
 /// Bodies of what waits; no body of its own for every second.
 const SENT: usize = 30_000;
@@ -33,8 +31,7 @@ const ASKED_FIRST: u64 = 1_000_000;
 /// Lets `number` requests wait, lets their clients leave, and returns all that is not as promised.
 pub(crate) fn run(number: usize) -> Vec<String> {
     let number = within_descriptors(number);
-    let row = Row { name: "parked", ..ROW };
-    let mut site = Site::start(&row, Proxy::Bookend);
+    let mut site = Site::start(Proxy::Bookend, Check::Tcp, 2, Behaviour::Healthy);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = site.front.address();
     runtime.block_on(serve_one(address, 0));
@@ -94,7 +91,7 @@ fn parked(id: u64) -> Ask {
     let has_body = id.is_multiple_of(2);
     let (kind, sent) = if has_body { (Kind::Post, SENT) } else { (Kind::Get, 0) };
     let order = Order { place: Place::Own, id, sent, wanted: 200, chunked: false, etag: false };
-    Ask { kind, order, sends_chunked: false, is_fresh: true }
+    Ask { kind, order, client: Ipv4Addr::LOCALHOST, sends_chunked: false, is_fresh: true }
 }
 
 /// How many of them an answer reaches, or an end, in this time.

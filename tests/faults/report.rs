@@ -1,11 +1,10 @@
 //! The long form's figures as a table in Markdown.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::client::{Kind, Record};
+use crate::document;
 use crate::evidence::Evidence;
 use crate::pace::{self, Figures};
 use crate::row::Row;
@@ -61,16 +60,7 @@ pub(crate) fn table(mut lines: Vec<Line>) -> String {
 
 /// Prints what this command found and, where `BOOKEND_FAULTS_WRITE` is set, puts it into `docs/faults.md`.
 pub(crate) fn publish(command: &str, found: &str) {
-    println!("\n{found}");
-    if std::env::var_os("BOOKEND_FAULTS_WRITE").is_none() {
-        return;
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (format!("<!-- printed by {command} -->\n"), "<!-- end of what was printed -->");
-    let start = text.find(&begin).expect("the document has a place for it") + begin.len();
-    let stop = start + text[start..].find(end).expect("the place has an end");
-    fs::write(path, format!("{}\n{found}\n{}", &text[..start], &text[stop..])).unwrap();
+    document::publish("faults.md", "BOOKEND_FAULTS_WRITE", command, found);
 }
 
 /// How many requests were not served, by kind.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::client::{Answers, Kind};
+use crate::front::Check;
 use crate::node::{Behaviour, Place};
 
 /// One fault, and what is expected while it lasts and after.
@@ -15,6 +16,8 @@ pub(crate) struct Row {
     /// How many of them it befalls, from the first.
     pub(crate) befalls: usize,
     pub(crate) check: Check,
+    /// How the nodes behave while all is well.
+    pub(crate) well: Behaviour,
     pub(crate) answers: Answers,
     /// The largest body, in bytes.
     pub(crate) largest: usize,
@@ -57,15 +60,6 @@ pub(crate) enum Fault {
     KillBesideStreams,
     /// `kill -9` while the configuration is reloaded ten times a second.
     KillBesideReloads,
-}
-
-/// How bookend checks the nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Check {
-    /// As it does by default: by a connection.
-    Tcp,
-    /// By a page, `/health`.
-    Http,
 }
 
 /// Kinds of requests that may fail, and how.

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::{Load, Plan};
+use crate::client::{Load, Mix};
 use crate::clock::{self, Moment};
 use crate::evidence::{Evidence, NodeStory, Phases};
 use crate::front::Proxy;
@@ -53,10 +53,10 @@ pub(crate) const LONG: Form = Form {
 
 /// Runs the row and returns all that was seen.
 pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
-    let mut site = Site::start(row, proxy);
+    let mut site = Site::start(proxy, row.check, row.nodes, row.well);
     let per_second = row.per_second.unwrap_or(form.per_second);
-    let plan = Plan { per_second, answers: row.answers, largest: row.largest, seed };
-    let load = Load::start(site.front.address(), plan);
+    let mix = Mix::new(per_second, row.answers, row.largest, seed);
+    let load = Load::start(site.front.address(), mix);
     Trouble::prepare(row, &load);
     let began = clock::now();
     let all = row.nodes;

@@ -8,10 +8,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::directory::TempDirectory;
-use crate::front::{Front, Proxy};
+use crate::front::{Check, Front, Proxy};
 use crate::node::{self, Behaviour, Entry};
 use crate::port::Port;
-use crate::row::Row;
 
 /// This program, even if it was built anew meanwhile.
 pub(crate) const OURSELVES: &str = "/proc/self/exe";
@@ -25,13 +24,13 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts everything, and returns when the proxy serves requests.
-    pub(crate) fn start(row: &Row, proxy: Proxy) -> Self {
+    /// Starts so many nodes and the proxy, and returns when it serves requests.
+    pub(crate) fn start(proxy: Proxy, check: Check, nodes: usize, well: Behaviour) -> Self {
         let directory = TempDirectory::new();
         let nodes: Vec<Server> =
-            (1..=row.nodes).map(|number| Server::start(number, directory.path())).collect();
+            (1..=nodes).map(|number| Server::start(number, directory.path(), well)).collect();
         let addresses: Vec<SocketAddr> = nodes.iter().map(Server::address).collect();
-        let front = Front::start(proxy, row.check, &addresses, directory.path());
+        let front = Front::start(proxy, check, &addresses, directory.path());
         Self { nodes, front, _directory: directory }
     }
 }
@@ -51,11 +50,11 @@ struct Process {
 }
 
 impl Server {
-    fn start(number: usize, directory: &Path) -> Self {
+    fn start(number: usize, directory: &Path, well: Behaviour) -> Self {
         let name = format!("node-{number}");
         let diary = directory.join(format!("{name}.diary"));
         let mut server = Self { name, port: Port::free(), diary, process: None };
-        server.start_again(Behaviour::Healthy);
+        server.start_again(well);
         server
     }
 

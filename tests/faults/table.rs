@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use crate::client::{Answers, Kind};
+use crate::front::Check;
 use crate::node::{Behaviour, Place};
 use crate::payload;
-use crate::row::{Answered, Check, Fault, How, Loss, Row};
+use crate::row::{Answered, Fault, How, Loss, Row};
 
 use Answered::{DespiteBlackHole, DespiteSilence, Once, Promptly, WhileItLasts};
 use Behaviour::*;
@@ -24,6 +25,7 @@ pub(crate) const ROW: Row = Row {
     nodes: 2,
     befalls: 1,
     check: Check::Tcp,
+    well: Healthy,
     answers: Answers::Mixed,
     largest: payload::LARGEST,
     may_fail: &[],

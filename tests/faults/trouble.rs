@@ -58,20 +58,20 @@ impl<'a> Trouble<'a> {
 
     /// Does what the fault does again and again; called every few milliseconds.
     pub(crate) fn go_on(&mut self) {
-        let lasted = clock::now().since(self.began);
+        let (lasted, well) = (clock::now().since(self.began), self.row.well);
         match self.row.fault {
             Fault::KillFor(limit) if lasted >= limit && self.steps == 0 => {
                 self.steps = 1;
-                self.each(|node| node.start_again(Behaviour::Healthy));
+                self.each(|node| node.start_again(well));
             }
             Fault::RestartUnready if lasted >= UNREADY && self.steps == 0 => {
                 self.steps = 1;
-                self.each(|node| node.behave(Behaviour::Healthy));
+                self.each(|node| node.behave(well));
             }
             Fault::Flap if lasted >= FLAP * self.steps => {
                 let is_down = self.steps.is_multiple_of(2);
                 self.steps += 1;
-                self.behave(if is_down { Behaviour::Refuses } else { Behaviour::Healthy });
+                self.behave(if is_down { Behaviour::Refuses } else { well });
             }
             Fault::KillBesideReloads if lasted >= BETWEEN_RELOADS * self.steps => {
                 self.steps += 1;
@@ -86,10 +86,11 @@ impl<'a> Trouble<'a> {
     /// All is well again when this returns; it says when nodes ceased to accept connections.
     pub(crate) fn end(mut self) -> Vec<(Moment, Moment)> {
         self.load.also_ask(&[]);
+        let well = self.row.well;
         match self.row.fault {
-            Fault::Behave(_) | Fault::Flap => self.each(|node| node.behave(Behaviour::Healthy)),
+            Fault::Behave(_) | Fault::Flap => self.each(|node| node.behave(well)),
             Fault::Kill | Fault::KillBesideStreams | Fault::KillBesideReloads => {
-                self.each(|node| node.start_again(Behaviour::Healthy));
+                self.each(|node| node.start_again(well));
             }
             Fault::Stop => self.each(|node| node.signal(Signal::CONT)),
             Fault::Url(Place::Crash) => self.start_what_crashed(),
@@ -123,7 +124,7 @@ impl<'a> Trouble<'a> {
     fn start_what_crashed(&mut self) {
         for node in &mut self.site.nodes {
             if node.has_crashed() {
-                node.start_again(Behaviour::Healthy);
+                node.start_again(self.row.well);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What clients ask for: methods, bodies and connections, mixed at random from a seed.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use crate::node::{Order, Place};
 
@@ -62,6 +63,8 @@ pub(crate) enum Answers {
 pub(crate) struct Ask {
     pub(crate) kind: Kind,
     pub(crate) order: Order,
+    /// The address that it comes from.
+    pub(crate) client: Ipv4Addr,
     /// Whether its own body is chunked.
     pub(crate) sends_chunked: bool,
     /// Whether it gets a connection of its own rather than one that was used.
@@ -83,6 +86,7 @@ impl Ask {
         Self {
             kind,
             order: Order { place: Place::Own, id, sent, wanted, chunked, etag },
+            client: Ipv4Addr::LOCALHOST,
             sends_chunked: rng.bool(),
             is_fresh: rng.u8(..10) < 3,
         }
@@ -92,7 +96,7 @@ impl Ask {
     pub(crate) fn of(place: Place, id: u64) -> Self {
         let wanted = if place == Place::Events { 0 } else { 200 };
         let order = Order { place, id, sent: 0, wanted, chunked: false, etag: false };
-        Self { kind: Kind::Get, order, sends_chunked: false, is_fresh: true }
+        Self { kind: Kind::Get, order, client: Ipv4Addr::LOCALHOST, sends_chunked: false, is_fresh: true }
     }
 
     /// Its head on the wire.

@@ -1,10 +1,10 @@
 //! A client's connection, and one exchange on it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::ask::{Ask, Kind};
@@ -12,6 +12,9 @@ use super::record::Outcome;
 use crate::node::Place;
 use crate::payload::{self, Way};
 use crate::wire::{self, Framing};
+
+/// Enough for a head; larger reads go around it. There may be thousands of connections.
+const BUFFER: usize = 8 << 10;
 
 /// A connection to the site.
 pub(crate) struct Connection {
@@ -29,10 +32,20 @@ pub(crate) struct Exchange {
 
 impl Connection {
     pub(crate) async fn open(site: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(site).await?;
+        Self::open_from(Ipv4Addr::LOCALHOST, site).await
+    }
+
+    /// As [`open`](Self::open), of a client at this loopback address.
+    pub(crate) async fn open_from(client: Ipv4Addr, site: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        // That one the system takes by itself, and then it may use one port for several connections.
+        if client != Ipv4Addr::LOCALHOST {
+            socket.bind((client, 0).into())?;
+        }
+        let stream = socket.connect(site).await?;
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok(Self { reader: BufReader::with_capacity(64 << 10, reader), writer })
+        Ok(Self { reader: BufReader::with_capacity(BUFFER, reader), writer })
     }
 
     /// Whether the site has not ended it while it was idle.

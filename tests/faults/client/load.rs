@@ -1,6 +1,7 @@
 //! The open loop, on a thread of its own.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::ask::{Answers, Ask};
+use super::ask::Ask;
 use super::connection::Connection;
 use super::record::{Outcome, Record};
 use crate::clock::{self, Moment};
@@ -17,13 +18,19 @@ use crate::node::Place;
 /// How long a client waits once the load has ended. Longer than any answer takes; what is still missing then is missing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) per_second: u32,
-    pub(crate) answers: Answers,
-    pub(crate) largest: usize,
-    pub(crate) seed: u64,
+/// How far apart what is asked for beside the script is.
+const BESIDE: Duration = Duration::from_millis(500);
+
+/// What is sent, and when.
+pub(crate) trait Script: Send + 'static {
+    /// How long a client waits for an answer before it leaves.
+    const PATIENCE: Duration;
+
+    /// When the next request is due, counted from the start.
+    fn due(&mut self) -> Duration;
+
+    /// That request.
+    fn ask(&mut self, id: u64) -> Ask;
 }
 
 /// A running load.
@@ -36,14 +43,15 @@ pub(crate) struct Load {
 struct Shared {
     site: SocketAddr,
     records: Mutex<Vec<Record>>,
-    idle: Mutex<Vec<Connection>>,
-    /// What is asked for beside the mix, twice a second.
+    /// The connections of each client that wait for its next request.
+    idle: Mutex<BTreeMap<Ipv4Addr, Vec<Connection>>>,
+    /// What is asked for beside the script, twice a second.
     beside: Mutex<&'static [Place]>,
 }
 
 impl Load {
     /// Starts to send to `site`.
-    pub(crate) fn start(site: SocketAddr, plan: Plan) -> Self {
+    pub(crate) fn start(site: SocketAddr, script: impl Script) -> Self {
         let shared = Arc::new(Shared {
             site,
             records: Mutex::default(),
@@ -54,7 +62,7 @@ impl Load {
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("load".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(theirs, plan, stopped));
+            runtime.block_on(run(theirs, script, stopped));
         });
         Self { shared, stop, thread: thread.unwrap() }
     }
@@ -81,24 +89,24 @@ impl Load {
     }
 }
 
-async fn run(shared: Arc<Shared>, plan: Plan, mut stopped: watch::Receiver<bool>) {
-    let mut rng = fastrand::Rng::with_seed(plan.seed);
+async fn run<S: Script>(shared: Arc<Shared>, mut script: S, mut stopped: watch::Receiver<bool>) {
     let mut under_way = tokio::task::JoinSet::new();
-    let pause = Duration::from_secs(1) / plan.per_second;
     let (start, started) = (Instant::now(), clock::now());
-    for turn in 0_u32.. {
-        let due = start + pause * turn;
+    let mut beside = Duration::ZERO;
+    loop {
+        let due = script.due();
         tokio::select! {
-            () = sleep_until(due) => {}
+            () = sleep_until(start + due) => {}
             _ = stopped.wait_for(|stop| *stop) => break,
         }
-        let scheduled = started + pause * turn;
-        let ask = Ask::random(shared.next_id(), plan.answers, plan.largest, &mut rng);
-        under_way.spawn(Arc::clone(&shared).send(ask, scheduled));
-        if turn.is_multiple_of(plan.per_second / 2) {
+        let scheduled = started + due;
+        let ask = script.ask(shared.next_id());
+        under_way.spawn(Arc::clone(&shared).send(ask, scheduled, S::PATIENCE));
+        if due >= beside {
+            beside += BESIDE;
             for place in *shared.beside.lock().unwrap() {
                 let ask = Ask::of(*place, shared.next_id());
-                under_way.spawn(Arc::clone(&shared).send(ask, scheduled));
+                under_way.spawn(Arc::clone(&shared).send(ask, scheduled, S::PATIENCE));
             }
         }
         while under_way.try_join_next().is_some() {}
@@ -112,7 +120,12 @@ impl Shared {
     }
 
     /// Puts the request on record now, and returns its life.
-    fn send(self: Arc<Self>, ask: Ask, scheduled: Moment) -> impl Future<Output = ()> + Send {
+    fn send(
+        self: Arc<Self>,
+        ask: Ask,
+        scheduled: Moment,
+        patience: Duration,
+    ) -> impl Future<Output = ()> + Send {
         let record = Record {
             ask,
             id: ask.order.id,
@@ -125,7 +138,8 @@ impl Shared {
         };
         self.records.lock().unwrap().push(record);
         async move {
-            let (outcome, node) = self.ask(&ask).await;
+            let answered = timeout(patience, self.ask(&ask)).await;
+            let (outcome, node) = answered.unwrap_or((Outcome::Unanswered, None));
             let mut records = self.records.lock().unwrap();
             let record = &mut records[usize::try_from(ask.order.id).unwrap()];
             (record.end, record.node) = (Some((clock::now(), outcome)), node);
@@ -133,24 +147,25 @@ impl Shared {
     }
 
     async fn ask(&self, ask: &Ask) -> (Outcome, Option<String>) {
-        let kept = if ask.is_fresh { None } else { self.kept() };
+        let kept = if ask.is_fresh { None } else { self.kept(ask.client) };
         let mut connection = match kept {
             Some(connection) => connection,
-            None => match Connection::open(self.site).await {
+            None => match Connection::open_from(ask.client, self.site).await {
                 Ok(connection) => connection,
                 Err(error) => return (Outcome::NoAnswer(error.to_string()), None),
             },
         };
         let exchange = connection.exchange(ask).await;
         if exchange.keeps && !ask.is_fresh {
-            self.idle.lock().unwrap().push(connection);
+            self.idle.lock().unwrap().entry(ask.client).or_default().push(connection);
         }
         (exchange.outcome, exchange.node)
     }
 
-    /// A connection that was used before and has not been ended since.
-    fn kept(&self) -> Option<Connection> {
+    /// A connection that this client used before and that has not been ended since.
+    fn kept(&self, client: Ipv4Addr) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap();
-        std::iter::from_fn(|| idle.pop()).find(Connection::is_alive)
+        let theirs = idle.get_mut(&client)?;
+        std::iter::from_fn(|| theirs.pop()).find(Connection::is_alive)
     }
 }

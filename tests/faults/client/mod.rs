@@ -3,9 +3,11 @@
 mod ask;
 mod connection;
 mod load;
+mod mix;
 mod record;
 
 pub(crate) use ask::{Answers, Ask, Kind};
 pub(crate) use connection::Connection;
-pub(crate) use load::{Load, Plan};
+pub(crate) use load::{Load, Script};
+pub(crate) use mix::Mix;
 pub(crate) use record::{Outcome, Record};

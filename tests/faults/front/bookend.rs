@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::row::Check;
+use super::Check;
 
 pub(super) fn command(listener: SocketAddr, check: Check, nodes: &[SocketAddr], directory: &Path) -> Command {
     let file = directory.join("bookend.yaml");

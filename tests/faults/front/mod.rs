@@ -18,7 +18,6 @@ pub(crate) use guard::run as run_guard;
 pub(crate) use peer::{PEERS, Peer};
 
 use crate::port::Port;
-use crate::row::Check;
 use crate::site::OURSELVES;
 
 /// How long a start may take on a busy machine.
@@ -29,6 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) enum Proxy {
     Bookend,
     Peer(&'static Peer),
+}
+
+/// How bookend checks the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// As it does by default: by a connection.
+    Tcp,
+    /// By a page, `/health`.
+    Http,
 }
 
 /// A running proxy; killed when dropped.

@@ -13,6 +13,7 @@ pub(crate) struct Peer {
     /// The program and how it is configured, as in `nginx_tuned`.
     pub(crate) name: &'static str,
     program: &'static str,
+    home: Home,
     /// The arguments; `DIRECTORY` and `CONFIG` stand for paths.
     arguments: &'static [&'static str],
     /// The configuration, and the name that it gets in the directory of the row.
@@ -22,9 +23,19 @@ pub(crate) struct Peer {
     pub(crate) reloads: bool,
 }
 
+/// Where a program comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Home {
+    /// A Python wheel, which has it newer than a distribution does.
+    Wheel,
+    /// The system's own package.
+    System,
+}
+
 const NGINX: Peer = Peer {
     name: "nginx",
     program: "nginx",
+    home: Home::Wheel,
     arguments: &["-e", "stderr", "-p", "DIRECTORY", "-c", "CONFIG"],
     file: "nginx.conf",
     version: &["-v"],
@@ -33,6 +44,7 @@ const NGINX: Peer = Peer {
 const HAPROXY: Peer = Peer {
     name: "haproxy",
     program: "haproxy",
+    home: Home::Wheel,
     arguments: &["-db", "-f", "CONFIG"],
     file: "haproxy.cfg",
     version: &["-v"],
@@ -41,6 +53,7 @@ const HAPROXY: Peer = Peer {
 const ENVOY: Peer = Peer {
     name: "envoy",
     program: "envoy",
+    home: Home::Wheel,
     arguments: &["--disable-hot-restart", "--concurrency", "2", "--log-level", "warn", "-c", "CONFIG"],
     file: "envoy.yaml",
     version: &["--version"],
@@ -49,6 +62,7 @@ const ENVOY: Peer = Peer {
 const TRAEFIK: Peer = Peer {
     name: "traefik",
     program: "traefik",
+    home: Home::Wheel,
     arguments: &[
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
@@ -62,6 +76,7 @@ const TRAEFIK: Peer = Peer {
 const CADDY: Peer = Peer {
     name: "caddy",
     program: "caddy",
+    home: Home::Wheel,
     arguments: &["run", "--adapter", "caddyfile", "--config", "CONFIG"],
     file: "Caddyfile",
     version: &["version"],
@@ -83,6 +98,13 @@ pub(crate) const PEERS: [Peer; 10] = [
 ];
 
 impl Peer {
+    /// Those that Debian has, as it has them.
+    #[allow(dead_code, reason = "the incident stands in front of these")]
+    pub(crate) const DEBIAN: [Self; 2] = [
+        Self { file: "nginx-debian.conf", home: Home::System, ..NGINX },
+        Self { file: "haproxy-debian.cfg", home: Home::System, ..HAPROXY },
+    ];
+
     pub(super) fn command(&self, listener: SocketAddr, nodes: &[SocketAddr], directory: &Path) -> Command {
         let written = fs::read_to_string(configurations().join(self.file)).unwrap();
         let file = directory.join(self.file);
@@ -111,12 +133,20 @@ impl Peer {
     }
 
     fn binary(&self) -> PathBuf {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/faults");
-        program_below(&home, self.program).unwrap_or_else(|| {
-            panic!("there is no {} below {}: make faults-peers", self.program, home.display())
-        })
+        let wheels = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/faults");
+        let found = match self.home {
+            Home::Wheel => program_below(&wheels, self.program),
+            Home::System => {
+                SYSTEM.iter().map(|place| Path::new(place).join(self.program)).find(|path| path.exists())
+            }
+        };
+        found
+            .unwrap_or_else(|| panic!("there is no {}: make faults-peers, make incident-peers", self.program))
     }
 }
+
+/// Where Debian puts servers.
+const SYSTEM: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"];
 
 /// Where the configurations stand.
 fn configurations() -> PathBuf {

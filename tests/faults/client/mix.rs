@@ -1,0 +1,35 @@
+//! What the clients of a row ask for: all kinds of requests in turn, so many a second.
+
+use std::time::Duration;
+
+use super::{Answers, Ask, Script};
+
+/// Requests at random, at even distances.
+pub(crate) struct Mix {
+    pause: Duration,
+    answers: Answers,
+    largest: usize,
+    rng: fastrand::Rng,
+    turn: u32,
+}
+
+impl Mix {
+    pub(crate) fn new(per_second: u32, answers: Answers, largest: usize, seed: u64) -> Self {
+        let pause = Duration::from_secs(1) / per_second;
+        Self { pause, answers, largest, rng: fastrand::Rng::with_seed(seed), turn: 0 }
+    }
+}
+
+impl Script for Mix {
+    /// For ever, until the load has ended.
+    const PATIENCE: Duration = Duration::MAX;
+
+    fn due(&mut self) -> Duration {
+        self.turn += 1;
+        self.pause * (self.turn - 1)
+    }
+
+    fn ask(&mut self, id: u64) -> Ask {
+        Ask::random(id, self.answers, self.largest, &mut self.rng)
+    }
+}
