@@ -78,7 +78,7 @@ pub(crate) fn violations(row: &Row, figures: &Figures, evidence: &Evidence) -> V
             at_most("the slowest read", figures.slowest_read, BLACK_HOLE);
             at_most("the slowest write", figures.slowest_write, BLACK_HOLE);
         }
-        Answered::WhileItLasts | Answered::Once => {}
+        Answered::DespiteBrownOut | Answered::WhileItLasts | Answered::Once => {}
     }
     if row.answered == Answered::DespiteSilence {
         found.extend(work_for_the_silent(row, evidence));

@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) largest: usize,
     /// All that may fail, and how. Whatever is not here is expected to be served.
     pub(crate) may_fail: &'static [Loss],
+    /// How long the fault lasts at the least, where that is longer than the form has it.
+    pub(crate) lasts: Duration,
     /// How fast the saved kinds are answered while it lasts.
     pub(crate) answered: Answered,
     /// Most attempts at all nodes for each request of a client while it lasts.
@@ -95,6 +97,8 @@ pub(crate) enum Answered {
     DespiteSilence,
     /// Within the connect time-out and 100 ms.
     DespiteBlackHole,
+    /// Once the node has had three seconds to show what it can do, within a second, whatever the answer is.
+    DespiteBrownOut,
     /// While the fault lasts, however long it takes.
     WhileItLasts,
     /// At last.

@@ -64,9 +64,10 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
 
     let broke = clock::now();
     let mut trouble = Trouble::begin(row, &mut site, &load);
-    let due = broke + form.fault;
+    let lasts = form.fault.max(row.lasts);
+    let due = broke + lasts;
     let is_answered = || row.answered == Answered::Once || answered(&load, broke, due);
-    wait(form.fault, is_answered, || trouble.go_on());
+    wait(lasts, is_answered, || trouble.go_on());
     let doors_shut = trouble.end();
 
     let healed = clock::now();

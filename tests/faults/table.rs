@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::client::{Answers, Kind};
 use crate::front::Check;
-use crate::node::{Behaviour, Place};
+use crate::node::{Behaviour, Place, Works as Plant};
 use crate::payload;
 use crate::row::{Answered, Fault, How, Loss, Row};
 
-use Answered::{DespiteBlackHole, DespiteSilence, Once, Promptly, WhileItLasts};
+use Answered::{DespiteBlackHole, DespiteBrownOut, DespiteSilence, Once, Promptly, WhileItLasts};
 use Behaviour::*;
 use Fault::*;
 
@@ -29,6 +29,7 @@ pub(crate) const ROW: Row = Row {
     answers: Answers::Mixed,
     largest: payload::LARGEST,
     may_fail: &[],
+    lasts: Duration::ZERO,
     answered: Promptly,
     most_attempts: None,
     is_left_alone: false,
@@ -44,6 +45,16 @@ const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }
 const POST_500: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(500) }];
 const POST_503: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(503) }];
 const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }];
+
+/// More arrives than all nodes together can do, so what is left is to say so.
+const EXCESS: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(503) }];
+
+/// A node that can do a hundred requests a second, and one that everything takes ten times as long.
+const BRISK: Behaviour = Works(Plant::roomy(2, Duration::from_millis(20)));
+const BROWNED_OUT: Behaviour = Works(Plant::roomy(2, Duration::from_millis(200)));
+
+/// What a brown-out waits for.
+const LIMIT: Option<&str> = Some("the learnt limit and the overload line");
 
 /// What a node says of an upload is for the client, even if it says so before it has all of it.
 const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
@@ -218,6 +229,31 @@ pub(crate) const TABLE: &[Row] = &[
         fault: Behave(Trickles),
         answered: WhileItLasts,
         is_left_alone: true,
+        ..ROW
+    },
+    // Slow because it is too much: sixty a second arrive, and a node that is browned out can do ten.
+    Row {
+        name: "brown_out",
+        fault: Behave(BROWNED_OUT),
+        well: BRISK,
+        lasts: Duration::from_secs(6),
+        answered: DespiteBrownOut,
+        largest: SMALL,
+        per_second: Some(60),
+        awaits: LIMIT,
+        ..ROW
+    },
+    Row {
+        name: "brown_out_of_both",
+        fault: Behave(BROWNED_OUT),
+        well: BRISK,
+        lasts: Duration::from_secs(6),
+        befalls: 2,
+        may_fail: EXCESS,
+        answered: DespiteBrownOut,
+        largest: SMALL,
+        per_second: Some(60),
+        awaits: LIMIT,
         ..ROW
     },
     // What goes on meanwhile.

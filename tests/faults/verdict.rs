@@ -1,6 +1,7 @@
 //! The table's claims, held against what was seen.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::client::{Kind, Outcome, Record};
 use crate::evidence::Evidence;
@@ -12,6 +13,9 @@ use crate::run::Form;
 const SHORT_SLACK: f64 = 0.2;
 /// A node that is left alone has at least this part of its share.
 const LEFT_ALONE: f64 = 0.7;
+/// How long it takes to learn that a node can do less, and what that may cost then; lenient, as the machine may be busy.
+const LEARNT: Duration = Duration::from_secs(3);
+const BROWN_OUT: Duration = Duration::from_secs(1);
 /// So many examples of one violation.
 const EXAMPLES: usize = 3;
 
@@ -22,6 +26,7 @@ pub(crate) fn violations(row: &Row, form: &Form, evidence: &Evidence) -> Vec<Str
     found.extend(in_use(row, evidence));
     found.extend(unanswered(row, evidence));
     found.extend(too_many_attempts(row, form, evidence));
+    found.extend(drowned(row, evidence));
     if !evidence.survived {
         found.push("the proxy itself ended".to_owned());
     }
@@ -157,6 +162,16 @@ pub(crate) fn late<'a>(row: &Row, evidence: &'a Evidence) -> Vec<&'a Record> {
         record.kind.is_repeatable() && is_late
     });
     late.collect()
+}
+
+/// Requests that stood in line at a node that can do less, when that was known.
+fn drowned(row: &Row, evidence: &Evidence) -> Option<String> {
+    let learnt = evidence.phases.broke + LEARNT;
+    let asked = evidence.scheduled(learnt, evidence.phases.due);
+    let is_drowned = |record: &&Record| record.latency().is_none_or(|latency| latency > BROWN_OUT);
+    let drowned: Vec<u64> = asked.filter(is_drowned).map(|record| record.id).collect();
+    let is_judged = row.answered == Answered::DespiteBrownOut && !drowned.is_empty();
+    is_judged.then(|| counted(&format!("not answered within {BROWN_OUT:?}"), &drowned))
 }
 
 /// More attempts at all nodes than the row allows for each request.

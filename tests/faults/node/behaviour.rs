@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::works::Works;
+
 /// How a node behaves; sent to it as a line of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Behaviour {
@@ -45,6 +47,8 @@ pub(crate) enum Behaviour {
     Slow(u64),
     /// Answers at once, but the body comes in twenty pieces, 100 ms apart.
     Trickles,
+    /// Answers when one of its workers is done with the request.
+    Works(Works),
     /// Closes a connection up to 20 ms after an answer, without having announced it.
     ClosesIdle,
 }

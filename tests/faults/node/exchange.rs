@@ -12,6 +12,7 @@ use super::Node;
 use super::behaviour::Behaviour;
 use super::diary::Event;
 use super::order::{Order, Place};
+use super::works::Works;
 use crate::payload::{self, Way};
 use crate::wire::{self, Framing, Head};
 
@@ -132,6 +133,10 @@ impl Node {
                 sleep(Duration::from_millis(millis)).await;
                 self.answer(stream, request).await
             }
+            Behaviour::Works(works) => {
+                self.plant.work(|| self.works().unwrap_or(works)).await;
+                self.answer(stream, request).await
+            }
             Behaviour::Trickles => self.trickle(stream, request).await,
             Behaviour::ClosesIdle => {
                 self.answer(stream, request).await?;
@@ -139,6 +144,14 @@ impl Node {
                 let is_asked = timeout(moment, stream.fill_buf()).await.is_ok();
                 Ok(if is_asked { Next::Keep } else { Next::Close })
             }
+        }
+    }
+
+    /// What it can do now, if that is limited.
+    fn works(&self) -> Option<Works> {
+        match *self.behaviour.borrow() {
+            Behaviour::Works(works) => Some(works),
+            _ => None,
         }
     }
 

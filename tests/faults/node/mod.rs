@@ -7,6 +7,7 @@ mod diary;
 mod door;
 mod exchange;
 mod order;
+mod works;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -21,14 +22,17 @@ use tokio::sync::watch;
 pub(crate) use behaviour::Behaviour;
 pub(crate) use diary::{Diary, Entry, Event, read as read_diary};
 pub(crate) use order::{Order, Place};
+pub(crate) use works::Works;
 
 use door::Door;
+use works::Plant;
 
 /// What the connections of a node share.
 pub(crate) struct Node {
     name: String,
     diary: Diary,
     behaviour: watch::Sender<Behaviour>,
+    plant: Plant,
 }
 
 /// Runs the node `NAME ADDRESS DIARY BEHAVIOUR`, and returns when its standard input has ended.
@@ -39,6 +43,7 @@ pub(crate) fn run(arguments: &[String]) {
         name: name.clone(),
         diary: Diary::open(Path::new(diary)).unwrap(),
         behaviour: watch::Sender::new(behaviour),
+        plant: Plant::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(serve(node, address.parse().unwrap())).unwrap();
