@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers load algorithms build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers incident incident-peers load algorithms build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -40,6 +40,15 @@ faults-peers: ## the same faults in front of bookend, nginx, HAProxy, Envoy, Tra
 	@scripts/setup build
 	@scripts/setup peers
 	BOOKEND_FAULTS=peers $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
+
+incident: ## one of two servers is out and too much arrives: a quarter of an hour; INCIDENT='cold' chooses
+	@scripts/setup build
+	BOOKEND_INCIDENT=long $(CARGO) test --locked --profile quick --test incident -- $(INCIDENT)
+
+incident-peers: ## the same in front of bookend, nginx and HAProxy as Debian has them
+	@scripts/setup build
+	@scripts/setup incident
+	BOOKEND_INCIDENT=peers $(CARGO) test --locked --profile quick --test incident -- $(INCIDENT)
 
 load: ## simulated loads on the learnt limit, with several seeds and other constants; LOADS='burst,dies' chooses
 	@scripts/setup build

@@ -98,11 +98,13 @@ pub(crate) const PEERS: [Peer; 10] = [
 ];
 
 impl Peer {
-    /// Those that Debian has, as it has them.
+    /// Those that Debian has: as it has them, and one told more.
     #[allow(dead_code, reason = "the incident stands in front of these")]
-    pub(crate) const DEBIAN: [Self; 2] = [
+    pub(crate) const DEBIAN: [Self; 4] = [
         Self { file: "nginx-debian.conf", home: Home::System, ..NGINX },
         Self { file: "haproxy-debian.cfg", home: Home::System, ..HAPROXY },
+        Self { name: "haproxy_checked", file: "haproxy-checked.cfg", home: Home::System, ..HAPROXY },
+        Self { name: "haproxy_told", file: "haproxy-told.cfg", home: Home::System, ..HAPROXY },
     ];
 
     pub(super) fn command(&self, listener: SocketAddr, nodes: &[SocketAddr], directory: &Path) -> Command {

@@ -1,0 +1,142 @@
+//! A row, run: both nodes serve, one is out, both are back.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use crate::client::Load;
+use crate::clock::{self, Moment};
+use crate::evidence::{Evidence, Phases};
+use crate::front::{Check, Proxy};
+use crate::node::{Behaviour, Event};
+use crate::row::{Outage, Row};
+use crate::site::{Server, Site};
+use crate::traffic::{Rate, Traffic};
+
+/// How long a node that died takes to come back.
+const RESTART: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(10);
+
+/// How long the phases are, and how busy the machine may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) before: Duration,
+    pub(crate) out: Duration,
+    pub(crate) after: Duration,
+    /// If the harness was later than this with one request in a hundred, what it saw means nothing.
+    pub(crate) starved: Duration,
+    /// Rows at once.
+    pub(crate) at_once: usize,
+    pub(crate) is_long: bool,
+}
+
+/// For every `make test`.
+pub(crate) const SHORT: Form = Form {
+    before: Duration::from_secs(3),
+    out: Duration::from_secs(7),
+    after: Duration::from_millis(6_500),
+    starved: Duration::from_millis(50),
+    at_once: 4,
+    is_long: false,
+};
+
+/// For `make incident` and `make incident-peers`.
+pub(crate) const LONG: Form = Form {
+    before: Duration::from_secs(5),
+    out: Duration::from_secs(20),
+    after: Duration::from_secs(8),
+    starved: Duration::from_millis(20),
+    at_once: 1,
+    is_long: true,
+};
+
+/// Replays the row and returns all that was seen.
+pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
+    let well = Behaviour::Works(row.works());
+    let mut site = Site::start(proxy, Check::Tcp, 2, well);
+    let mut ward = Ward::new(site.nodes.len());
+    let rate = Rate::new(row.arrives_otherwise());
+    if row.outage == Outage::FromTheStart {
+        site.nodes[1].kill();
+        rate.set(row.arrives());
+    }
+    let load = Load::start(site.front.address(), Traffic::new(row, rate.clone(), seed));
+    let began = clock::now();
+    if row.outage != Outage::FromTheStart {
+        ward.watch(&mut site.nodes, well, form.before);
+    }
+
+    let out = clock::now();
+    if row.outage == Outage::Later {
+        site.nodes[1].kill();
+        ward.forget(1);
+    }
+    let killed = clock::now();
+    rate.set(row.arrives());
+    ward.watch(&mut site.nodes, well, form.out);
+
+    rate.set(row.arrives_otherwise());
+    let back = clock::now();
+    if row.outage != Outage::Never {
+        site.nodes[1].start_again(well);
+    }
+    ward.watch(&mut site.nodes, well, form.after);
+    let stopped = clock::now();
+    let records = load.finish();
+    Evidence {
+        phases: Phases { began, out, killed, back, stopped },
+        records,
+        deaths: ward.deaths,
+        executions: executions(&site.nodes),
+        survived: site.front.is_running(),
+        last_words: site.front.last_words(),
+    }
+}
+
+/// How often both nodes together executed each request.
+fn executions(nodes: &[Server]) -> BTreeMap<u64, usize> {
+    let mut times = BTreeMap::new();
+    for entry in nodes.iter().flat_map(Server::diary).filter(|entry| entry.event == Event::Executed) {
+        *times.entry(entry.id).or_default() += 1;
+    }
+    times
+}
+
+/// Where nodes lie that died of memory, until they are started again.
+struct Ward {
+    deaths: Vec<Moment>,
+    since: Vec<Option<Moment>>,
+}
+
+impl Ward {
+    fn new(nodes: usize) -> Self {
+        Self { deaths: Vec::new(), since: vec![None; nodes] }
+    }
+
+    /// Looks after the nodes for so long.
+    fn watch(&mut self, nodes: &mut [Server], well: Behaviour, length: Duration) {
+        let start = clock::now();
+        while clock::now().since(start) < length {
+            for (node, since) in nodes.iter_mut().zip(&mut self.since) {
+                let now = clock::now();
+                match since {
+                    None if node.has_crashed() => {
+                        self.deaths.push(now);
+                        *since = Some(now);
+                    }
+                    Some(died) if now.since(*died) >= RESTART => {
+                        node.start_again(well);
+                        *since = None;
+                    }
+                    _ => {}
+                }
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Leaves this one as it is: it is out for another reason.
+    fn forget(&mut self, node: usize) {
+        self.since[node] = None;
+    }
+}
