@@ -10,6 +10,8 @@ use crate::clock::Moment;
 pub(crate) struct Evidence {
     pub(crate) phases: Phases,
     pub(crate) records: Vec<Record>,
+    /// Whether clients leave before others would.
+    pub(crate) may_leave: bool,
     /// When nodes died of memory.
     pub(crate) deaths: Vec<Moment>,
     /// How often the nodes together executed each request.
@@ -45,8 +47,14 @@ impl Evidence {
 
     /// What failed otherwise than by a 503, and is not allowed to.
     pub(crate) fn failures(&self) -> impl Iterator<Item = &Record> {
-        let is_failure = |record: &&Record| !record.is_served() && !is_refused(record);
+        let is_failure =
+            |record: &&Record| !record.is_served() && !is_refused(record) && !self.has_left(record);
         self.records.iter().filter(is_failure).filter(|record| !self.was_killed(record))
+    }
+
+    /// Whether its client left while the site was still at it, and so saw nothing fail.
+    pub(crate) fn has_left(&self, record: &Record) -> bool {
+        self.may_leave && *record.outcome() == Outcome::Unanswered
     }
 
     /// Whether the request may have been at the node as that was killed, and cannot be saved: it may not run twice, or its

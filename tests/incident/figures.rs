@@ -131,7 +131,10 @@ fn least(row: &Row, evidence: &Evidence) -> f64 {
 
 fn part_served(row: &Row, evidence: &Evidence, from: Moment) -> f64 {
     let arrived = evidence.scheduled(from, from + WINDOW).count() as f64;
-    evidence.served(from, from + WINDOW) as f64 / row.can_be_carried().min(arrived).max(1.0)
+    let phases = evidence.phases;
+    let end = (from + WINDOW).since(phases.out);
+    let carried = row.can_be_carried() * row.speed(end, phases.back.since(phases.out));
+    evidence.served(from, from + WINDOW) as f64 / carried.min(arrived).max(1.0)
 }
 
 fn others_refused(row: &Row, evidence: &Evidence) -> usize {
@@ -146,7 +149,7 @@ fn others_refused(row: &Row, evidence: &Evidence) -> usize {
 /// after it in which all was.
 fn all_served_after(evidence: &Evidence) -> Option<Duration> {
     let phases = evidence.phases;
-    let failed = |record: &&Record| !record.is_served();
+    let failed = |record: &&Record| !record.is_served() && !evidence.has_left(record);
     let last = evidence.scheduled(phases.back, phases.stopped).filter(failed).last();
     let after = last.map_or(Duration::ZERO, |record| record.scheduled.since(phases.back));
     (phases.back + after + WINDOW <= phases.stopped).then_some(after)

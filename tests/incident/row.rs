@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::node::Works;
+use crate::node::{Overfilled, Works};
 use crate::table::ROW;
 
 /// One replay of the incident.
@@ -22,6 +22,7 @@ pub(crate) struct Row {
     /// The part of the requests that come on connections of their own.
     pub(crate) fresh: f64,
     pub(crate) clients: Clients,
+    pub(crate) meanwhile: Meanwhile,
     /// Whether it is in the short form, too.
     pub(crate) is_short: bool,
     /// Whether it is put in front of bookend's peers, too.
@@ -57,13 +58,29 @@ pub(crate) enum Methods {
     Get,
     /// All kinds, with bodies of up to 30 KB both ways.
     Mixed,
+    /// POST with 100 KB each.
+    Uploads,
+}
+
+/// What makes it worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    Nothing,
+    /// Half of the clients leave after 100 ms. Nodes do not notice.
+    ClientsLeave,
+    /// A node that is full knows it, and answers 503 instead of dying.
+    NodesSay503,
+    /// While one is out, the other gets slower by degrees, to a quarter of what it could.
+    NodeGrowsSlow,
+    /// While one is out, the configuration is read anew ten times a second.
+    Reloads,
 }
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clients {
-    /// Twenty, alike.
-    Alike,
+    /// So many, alike.
+    Alike(u32),
     /// One that sends nearly everything, and a hundred others that send a tenth of what a node can carry between them.
     OneFloods,
 }
@@ -106,6 +123,12 @@ impl Row {
             ("mixed", "") => self.methods = Methods::Mixed,
             ("cold", "") => self.outage = Outage::FromTheStart,
             ("both", "") => self.outage = Outage::Never,
+            ("uploads", "") => self.methods = Methods::Uploads,
+            ("clients", number) => self.clients = Clients::Alike(number.parse().ok()?),
+            ("leave", "") => self.meanwhile = Meanwhile::ClientsLeave,
+            ("say_503", "") => self.meanwhile = Meanwhile::NodesSay503,
+            ("grows_slow", "") => self.meanwhile = Meanwhile::NodeGrowsSlow,
+            ("reloads", "") => self.meanwhile = Meanwhile::Reloads,
             ("floods", "") => self.clients = Clients::OneFloods,
             _ => return None,
         }
@@ -115,11 +138,23 @@ impl Row {
     /// What one of its nodes can do.
     pub(crate) fn works(&self) -> Works {
         let takes = Duration::from_secs(1) * self.workers / self.capacity;
-        let dies_at = match self.holds {
+        let holds = match self.holds {
             Holds::Usual => (self.capacity / 2).max(8 * self.workers),
             Holds::EachWorker(requests) => requests * self.workers,
         };
-        Works { workers: self.workers, takes, slows_at: dies_at / 2, dies_at }
+        let overfilled = match self.meanwhile {
+            Meanwhile::NodesSay503 => Overfilled::Says503,
+            _ => Overfilled::Dies,
+        };
+        Works { workers: self.workers, takes, slows_at: holds / 2, holds, overfilled }
+    }
+
+    /// What a node can do of what it could, so long after the other was out.
+    pub(crate) fn speed(&self, lasts: Duration, all: Duration) -> f64 {
+        match self.meanwhile {
+            Meanwhile::NodeGrowsSlow => 1.0 - 0.75 * lasts.as_secs_f64() / all.as_secs_f64(),
+            _ => 1.0,
+        }
     }
 
     /// What arrives each second while one node is out.

@@ -7,15 +7,17 @@ use std::time::Duration;
 use crate::client::Load;
 use crate::clock::{self, Moment};
 use crate::evidence::{Evidence, Phases};
-use crate::front::{Check, Proxy};
-use crate::node::{Behaviour, Event};
-use crate::row::{Outage, Row};
+use crate::front::{Check, Front, Proxy};
+use crate::node::{Behaviour, Event, Works};
+use crate::row::{Meanwhile, Outage, Row};
 use crate::site::{Server, Site};
 use crate::traffic::{Rate, Traffic};
 
 /// How long a node that died takes to come back.
 const RESTART: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(10);
+/// Between two steps of what makes it worse.
+const EACH: Duration = Duration::from_millis(100);
 
 /// How long the phases are, and how busy the machine may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let load = Load::start(site.front.address(), Traffic::new(row, rate.clone(), seed));
     let began = clock::now();
     if row.outage != Outage::FromTheStart {
-        ward.watch(&mut site.nodes, well, form.before);
+        ward.watch(&mut site.nodes, well, form.before, |_, _| {});
     }
 
     let out = clock::now();
@@ -73,23 +75,56 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     }
     let killed = clock::now();
     rate.set(row.arrives());
-    ward.watch(&mut site.nodes, well, form.out);
+    let front = &site.front;
+    let mut worse = Worse { row, all: form.out, steps: 0 };
+    ward.watch(&mut site.nodes, well, form.out, |node, lasts| worse.go_on(node, front, lasts));
 
     rate.set(row.arrives_otherwise());
     let back = clock::now();
+    if row.meanwhile == Meanwhile::NodeGrowsSlow && !ward.has(0) {
+        site.nodes[0].behave(well);
+    }
     if row.outage != Outage::Never {
         site.nodes[1].start_again(well);
     }
-    ward.watch(&mut site.nodes, well, form.after);
+    ward.watch(&mut site.nodes, well, form.after, |_, _| {});
     let stopped = clock::now();
     let records = load.finish();
     Evidence {
         phases: Phases { began, out, killed, back, stopped },
         records,
+        may_leave: row.meanwhile == Meanwhile::ClientsLeave,
         deaths: ward.deaths,
         executions: executions(&site.nodes),
         survived: site.front.is_running(),
         last_words: site.front.last_words(),
+    }
+}
+
+/// What makes it worse while one node is out.
+struct Worse<'a> {
+    row: &'a Row,
+    /// How long that is.
+    all: Duration,
+    steps: u32,
+}
+
+impl Worse<'_> {
+    /// Called every few milliseconds, with the node that is left.
+    fn go_on(&mut self, node: &mut Server, front: &Front, lasts: Duration) {
+        if lasts < EACH * self.steps {
+            return;
+        }
+        self.steps += 1;
+        match self.row.meanwhile {
+            Meanwhile::Nothing | Meanwhile::ClientsLeave | Meanwhile::NodesSay503 => {}
+            Meanwhile::Reloads => front.reload(),
+            Meanwhile::NodeGrowsSlow => {
+                let works = self.row.works();
+                let takes = works.takes.div_f64(self.row.speed(lasts, self.all));
+                node.behave(Behaviour::Works(Works { takes, ..works }));
+            }
+        }
     }
 }
 
@@ -113,8 +148,19 @@ impl Ward {
         Self { deaths: Vec::new(), since: vec![None; nodes] }
     }
 
-    /// Looks after the nodes for so long.
-    fn watch(&mut self, nodes: &mut [Server], well: Behaviour, length: Duration) {
+    /// Whether this one is dead.
+    fn has(&self, node: usize) -> bool {
+        self.since[node].is_some()
+    }
+
+    /// Looks after the nodes for so long, and does `meanwhile` with the first while it lives.
+    fn watch(
+        &mut self,
+        nodes: &mut [Server],
+        well: Behaviour,
+        length: Duration,
+        mut meanwhile: impl FnMut(&mut Server, Duration),
+    ) {
         let start = clock::now();
         while clock::now().since(start) < length {
             for (node, since) in nodes.iter_mut().zip(&mut self.since) {
@@ -130,6 +176,9 @@ impl Ward {
                     }
                     _ => {}
                 }
+            }
+            if !self.has(0) {
+                meanwhile(&mut nodes[0], clock::now().since(start));
             }
             thread::sleep(TICK);
         }

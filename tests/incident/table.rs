@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use crate::row::{Clients, Holds, Methods, Outage, Promise, Row};
+use crate::row::{Clients, Holds, Meanwhile, Methods, Outage, Promise, Row};
 
 /// What the issue says.
 const PROMISE: Promise = Promise {
@@ -21,6 +21,9 @@ const PROMISE: Promise = Promise {
     all_served_within: Duration::from_secs(5),
     others_refused: 0,
 };
+
+/// A node works on for who has left, and nobody can know who will leave: half of what it does may be in vain.
+const SOME_LEAVE: Promise = Promise { served: 0.4, ..PROMISE };
 
 /// What bookend lacks for these.
 const AWAITS: Option<&str> = Some("the learnt limit and the overload line");
@@ -35,7 +38,8 @@ pub(crate) const ROW: Row = Row {
     outage: Outage::Later,
     methods: Methods::Get,
     fresh: 0.3,
-    clients: Clients::Alike,
+    clients: Clients::Alike(20),
+    meanwhile: Meanwhile::Nothing,
     is_short: false,
     is_compared: false,
     promise: PROMISE,
@@ -99,4 +103,11 @@ pub(crate) const TABLE: &[Row] = &[
         methods: Methods::Mixed,
         ..ROW
     },
+    // What makes it worse.
+    Row { name: "5000_clients", clients: Clients::Alike(5_000), fresh: 0.0, ..ROW },
+    Row { name: "uploads", methods: Methods::Uploads, ..ROW },
+    Row { name: "clients_leave", meanwhile: Meanwhile::ClientsLeave, promise: SOME_LEAVE, ..ROW },
+    Row { name: "nodes_say_503", meanwhile: Meanwhile::NodesSay503, ..ROW },
+    Row { name: "node_grows_slow", meanwhile: Meanwhile::NodeGrowsSlow, ..ROW },
+    Row { name: "reloads", meanwhile: Meanwhile::Reloads, ..ROW },
 ];

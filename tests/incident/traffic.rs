@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use crate::client::{Answers, Ask, Kind, Script};
 use crate::node::{Order, Place};
-use crate::row::{Clients, Methods, Row};
+use crate::row::{Clients, Meanwhile, Methods, Row};
 
 /// The largest body.
 const LARGEST: usize = 30_000;
+/// What uploads are.
+const UPLOAD: usize = 100_000;
+
+/// Longer than people wait.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// As long as a client waits that leaves, and the part of the requests that are of such.
+const LEAVES_AFTER: Duration = Duration::from_millis(100);
+const LEAVE: f64 = 0.5;
 
 /// The client that sends nearly everything, where one does.
 const FLOODS: u32 = 0;
-const ALIKE: u32 = 20;
 const OTHERS: u32 = 100;
 /// What the others send together, of what a node can carry.
 const OF_OTHERS: f64 = 0.1;
@@ -54,7 +61,7 @@ impl Traffic {
 
     fn client(&mut self) -> Ipv4Addr {
         let number = match self.row.clients {
-            Clients::Alike => 1 + self.rng.u32(..ALIKE),
+            Clients::Alike(number) => 1 + self.rng.u32(..number),
             Clients::OneFloods => {
                 let of_others = OF_OTHERS * f64::from(self.row.capacity) / self.rate.per_second();
                 if self.rng.f64() < of_others { 1 + self.rng.u32(..OTHERS) } else { FLOODS }
@@ -73,10 +80,12 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 1, 1)) + number)
 }
 
-impl Script for Traffic {
-    /// Longer than people wait.
-    const PATIENCE: Duration = Duration::from_secs(10);
+fn plain(kind: Kind, id: u64, sent: usize) -> Ask {
+    let order = Order { place: Place::Own, id, sent, wanted: 200, chunked: false, etag: false };
+    Ask { kind, order, client: address(FLOODS), sends_chunked: false, is_fresh: false }
+}
 
+impl Script for Traffic {
     fn due(&mut self) -> Duration {
         // The distances of a Poisson process.
         let apart = -(1.0 - self.rng.f64()).ln() / self.rate.per_second();
@@ -89,12 +98,14 @@ impl Script for Traffic {
         let is_fresh = self.rng.f64() < self.row.fresh;
         let ask = match self.row.methods {
             Methods::Mixed => Ask::random(id, Answers::Mixed, LARGEST, &mut self.rng),
-            Methods::Get => {
-                let order =
-                    Order { place: Place::Own, id, sent: 0, wanted: 200, chunked: false, etag: false };
-                Ask { kind: Kind::Get, order, client, sends_chunked: false, is_fresh }
-            }
+            Methods::Get => plain(Kind::Get, id, 0),
+            Methods::Uploads => plain(Kind::Post, id, UPLOAD),
         };
         Ask { client, is_fresh, ..ask }
+    }
+
+    fn patience(&mut self) -> Duration {
+        let leaves = self.row.meanwhile == Meanwhile::ClientsLeave && self.rng.f64() < LEAVE;
+        if leaves { LEAVES_AFTER } else { PATIENCE }
     }
 }

@@ -23,14 +23,14 @@ const BESIDE: Duration = Duration::from_millis(500);
 
 /// What is sent, and when.
 pub(crate) trait Script: Send + 'static {
-    /// How long a client waits for an answer before it leaves.
-    const PATIENCE: Duration;
-
     /// When the next request is due, counted from the start.
     fn due(&mut self) -> Duration;
 
     /// That request.
     fn ask(&mut self, id: u64) -> Ask;
+
+    /// How long the client of the next request waits for an answer before it leaves.
+    fn patience(&mut self) -> Duration;
 }
 
 /// A running load.
@@ -89,7 +89,7 @@ impl Load {
     }
 }
 
-async fn run<S: Script>(shared: Arc<Shared>, mut script: S, mut stopped: watch::Receiver<bool>) {
+async fn run(shared: Arc<Shared>, mut script: impl Script, mut stopped: watch::Receiver<bool>) {
     let mut under_way = tokio::task::JoinSet::new();
     let (start, started) = (Instant::now(), clock::now());
     let mut beside = Duration::ZERO;
@@ -101,12 +101,12 @@ async fn run<S: Script>(shared: Arc<Shared>, mut script: S, mut stopped: watch::
         }
         let scheduled = started + due;
         let ask = script.ask(shared.next_id());
-        under_way.spawn(Arc::clone(&shared).send(ask, scheduled, S::PATIENCE));
+        under_way.spawn(Arc::clone(&shared).send(ask, scheduled, script.patience()));
         if due >= beside {
             beside += BESIDE;
             for place in *shared.beside.lock().unwrap() {
                 let ask = Ask::of(*place, shared.next_id());
-                under_way.spawn(Arc::clone(&shared).send(ask, scheduled, S::PATIENCE));
+                under_way.spawn(Arc::clone(&shared).send(ask, scheduled, script.patience()));
             }
         }
         while under_way.try_join_next().is_some() {}

@@ -21,9 +21,6 @@ impl Mix {
 }
 
 impl Script for Mix {
-    /// For ever, until the load has ended.
-    const PATIENCE: Duration = Duration::MAX;
-
     fn due(&mut self) -> Duration {
         self.turn += 1;
         self.pause * (self.turn - 1)
@@ -31,5 +28,10 @@ impl Script for Mix {
 
     fn ask(&mut self, id: u64) -> Ask {
         Ask::random(id, self.answers, self.largest, &mut self.rng)
+    }
+
+    /// For ever, until the load has ended.
+    fn patience(&mut self) -> Duration {
+        Duration::MAX
     }
 }

@@ -133,10 +133,10 @@ impl Node {
                 sleep(Duration::from_millis(millis)).await;
                 self.answer(stream, request).await
             }
-            Behaviour::Works(works) => {
-                self.plant.work(|| self.works().unwrap_or(works)).await;
-                self.answer(stream, request).await
-            }
+            Behaviour::Works(works) => match self.plant.work(|| self.works().unwrap_or(works)).await {
+                true => self.answer(stream, request).await,
+                false => respond(stream, "503 Full", "").await,
+            },
             Behaviour::Trickles => self.trickle(stream, request).await,
             Behaviour::ClosesIdle => {
                 self.answer(stream, request).await?;

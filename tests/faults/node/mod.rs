@@ -22,7 +22,8 @@ use tokio::sync::watch;
 pub(crate) use behaviour::Behaviour;
 pub(crate) use diary::{Diary, Entry, Event, read as read_diary};
 pub(crate) use order::{Order, Place};
-pub(crate) use works::Works;
+#[allow(unused_imports, reason = "the incident tells nodes what to do when they are overfilled")]
+pub(crate) use works::{Overfilled, Works};
 
 use door::Door;
 use works::Plant;

@@ -21,14 +21,25 @@ pub(crate) struct Works {
     pub(crate) takes: Duration,
     /// With so many requests in it each takes twice as long. From half of that on it gets slower in proportion.
     pub(crate) slows_at: u32,
-    /// With more than so many in it, it is killed.
-    pub(crate) dies_at: u32,
+    /// How many may be in it.
+    pub(crate) holds: u32,
+    /// What happens when there are more.
+    pub(crate) overfilled: Overfilled,
+}
+
+/// What happens to a node when more is in it than its memory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Overfilled {
+    /// The system kills it.
+    Dies,
+    /// It knows, and answers 503 at once.
+    Says503,
 }
 
 impl Works {
     /// One that is never short of memory.
     pub(crate) const fn roomy(workers: u32, takes: Duration) -> Self {
-        Self { workers, takes, slows_at: u32::MAX, dies_at: u32::MAX }
+        Self { workers, takes, slows_at: u32::MAX, holds: u32::MAX, overfilled: Overfilled::Dies }
     }
 
     /// How long one request takes a worker with so many in the node.
@@ -49,8 +60,9 @@ pub(super) struct Plant {
 }
 
 impl Plant {
-    /// Returns when a worker is done with one more request; `works` says what the node can do at that time.
-    pub(super) async fn work(&self, works: impl Fn() -> Works) {
+    /// Returns when a worker is done with one more request, or at once with `false` if none will be; `works` says what the
+    /// node can do at that time.
+    pub(super) async fn work(&self, works: impl Fn() -> Works) -> bool {
         let arrived = Instant::now();
         let workers = works().workers;
         let line = self.line.get_or_init(|| {
@@ -58,8 +70,14 @@ impl Plant {
             Semaphore::new(usize::try_from(workers).unwrap())
         });
         let inside = self.inside.fetch_add(1, Ordering::Relaxed) + 1;
-        if inside > works().dies_at {
-            die_of_memory();
+        if inside > works().holds {
+            match works().overfilled {
+                Overfilled::Dies => die_of_memory(),
+                Overfilled::Says503 => {
+                    self.inside.fetch_sub(1, Ordering::Relaxed);
+                    return false;
+                }
+            }
         }
         let permit = line.acquire().await.unwrap();
         let free_since = self.free.lock().unwrap().pop().unwrap();
@@ -70,6 +88,7 @@ impl Plant {
         self.free.lock().unwrap().push(done);
         self.inside.fetch_sub(1, Ordering::Relaxed);
         drop(permit);
+        true
     }
 }
 
