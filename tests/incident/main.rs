@@ -43,6 +43,7 @@ mod run;
 #[path = "../faults/site.rs"]
 mod site;
 mod table;
+mod timeline;
 mod traffic;
 mod trial;
 #[path = "../faults/wire.rs"]

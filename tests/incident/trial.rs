@@ -12,6 +12,7 @@ use crate::report::{self, Line};
 use crate::row::Row;
 use crate::run::{self, Form};
 use crate::table::TABLE;
+use crate::timeline;
 
 /// How often a row is run before it is left at that it cannot be judged.
 const RUNS: u32 = 2;
@@ -73,6 +74,9 @@ fn judge(
     lines: &Mutex<Vec<Line>>,
 ) -> Result<Completion, Failed> {
     let Finding { evidence, figures, violations, is_void } = find(row, &form, proxy);
+    if std::env::var_os("BOOKEND_INCIDENT_TIMELINE").is_some() {
+        println!("{}", timeline::of(&evidence));
+    }
     let verdict = match (is_void, violations.is_empty(), row.awaits) {
         (true, ..) => format!("void: the harness was {:.0?} late", figures.delay.0),
         (_, true, _) => "as promised".to_owned(),
@@ -122,9 +126,10 @@ fn find(row: &Row, form: &Form, proxy: Proxy) -> Finding {
 
 fn complaint(violations: &[String], figures: &Figures, evidence: &Evidence) -> String {
     format!(
-        "BOOKEND_INCIDENT_SEED={}\n  {}\n{figures:?}\nthe proxy said last:\n{}",
+        "BOOKEND_INCIDENT_SEED={}\n  {}\n{figures:?}\n{}\nthe proxy said last:\n{}",
         seed(),
         violations.join("\n  "),
+        timeline::of(evidence),
         evidence.last_words
     )
 }
