@@ -75,7 +75,7 @@ fn judge(
 ) -> Result<Completion, Failed> {
     let Finding { evidence, figures, violations, is_void } = find(row, &form, proxy);
     if std::env::var_os("BOOKEND_INCIDENT_TIMELINE").is_some() {
-        println!("{}", timeline::of(&evidence));
+        println!("{}\n{}", timeline::of(&evidence), evidence.last_words);
     }
     let verdict = match (is_void, violations.is_empty(), row.awaits) {
         (true, ..) => format!("void: the harness was {:.0?} late", figures.delay.0),
