@@ -41,7 +41,7 @@ faults-peers: ## the same faults in front of bookend, nginx, HAProxy, Envoy, Tra
 	@scripts/setup peers
 	BOOKEND_FAULTS=peers $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
 
-incident: ## one of two servers is out and too much arrives: a quarter of an hour; INCIDENT='cold' chooses
+incident: ## one of two servers is out and too much arrives: twenty minutes; INCIDENT='cold' chooses
 	@scripts/setup build
 	BOOKEND_INCIDENT=long $(CARGO) test --locked --profile quick --test incident -- $(INCIDENT)
 
