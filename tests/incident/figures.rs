@@ -74,6 +74,11 @@ impl Figures {
         }
     }
 
+    /// Whether the clients of the harness found no descriptor for a connection.
+    pub(crate) fn lacks_descriptors(&self) -> bool {
+        self.failed.keys().any(|what| what.contains("Too many open files"))
+    }
+
     /// In what they are not as the row promises; nothing, if all is well.
     pub(crate) fn violations(&self, row: &Row) -> Vec<String> {
         let promise = row.promise;

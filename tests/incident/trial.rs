@@ -78,6 +78,7 @@ fn judge(
         println!("{}\n{}", timeline::of(&evidence), evidence.last_words);
     }
     let verdict = match (is_void, violations.is_empty(), row.awaits) {
+        (true, ..) if figures.lacks_descriptors() => "void: the harness ran out of descriptors".to_owned(),
         (true, ..) => format!("void: the harness was {:.0?} late", figures.delay.0),
         (_, true, _) => "as promised".to_owned(),
         (_, false, Some(logic)) if proxy == Proxy::Bookend => {
@@ -101,7 +102,7 @@ struct Finding {
     evidence: Evidence,
     figures: Figures,
     violations: Vec<String>,
-    /// The harness itself had too little of the machine to tell.
+    /// The harness itself had too little of the machine, or of descriptors, to tell.
     is_void: bool,
 }
 
@@ -116,7 +117,7 @@ fn find(row: &Row, form: &Form, proxy: Proxy) -> Finding {
         if !evidence.survived {
             violations.push("the proxy itself ended".to_owned());
         }
-        let is_starved = figures.delay.0 > form.starved;
+        let is_starved = figures.delay.0 > form.starved || figures.lacks_descriptors();
         let is_void = is_starved && evidence.survived && !violations.is_empty();
         if !is_void || runs == RUNS {
             return Finding { evidence, figures, violations, is_void };
