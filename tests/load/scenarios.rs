@@ -111,7 +111,7 @@ fn healthy() -> Vec<Scenario> {
         Scenario {
             name: "bursts of 200 in 100 ms",
             site: burst(200, 100.0),
-            expected: vec![nobody_is_shed()],
+            expected: vec![expect("1 in 1,000 is shed", |o| o.part_shed(o.all()) < 0.001)],
         },
         Scenario { name: "bursts of 400 at once", site: burst(400, 5.0), expected: calm() },
         Scenario {
