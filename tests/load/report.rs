@@ -16,22 +16,21 @@ const SEEDS: u64 = 5;
 /// Prints what was found and, where `BOOKEND_LOAD_WRITE` is set, puts it into `docs/load.md`.
 pub(crate) fn publish(wanted: &str) {
     let seeds = wanted.parse().unwrap_or(SEEDS);
-    let found = [("limit", scenarios(seeds)), ("constants", sweep::table(seeds))];
-    for (name, table) in &found {
-        println!("\n{name}\n\n{table}");
-    }
+    publish_one("limit", &scenarios(seeds));
+    publish_one("constants", &sweep::table(seeds));
+}
+
+fn publish_one(name: &str, table: &str) {
+    println!("\n{name}\n\n{table}");
     if std::env::var_os("BOOKEND_LOAD_WRITE").is_none() {
         return;
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/load.md");
-    let mut text = fs::read_to_string(&path).unwrap();
-    for (name, table) in &found {
-        let begin = format!("<!-- {name}: printed by make load -->\n");
-        let start = text.find(&begin).expect("the document has a place for it") + begin.len();
-        let stop = start + text[start..].find("<!-- end of what was printed -->").expect("it has an end");
-        text.replace_range(start..stop, &format!("\n{table}\n"));
-    }
-    fs::write(path, text).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let begin = format!("<!-- {name}: printed by make load -->\n");
+    let start = text.find(&begin).expect("the document has a place for it") + begin.len();
+    let stop = start + text[start..].find("<!-- end of what was printed -->").expect("it has an end");
+    fs::write(path, format!("{}\n{table}\n{}", &text[..start], &text[stop..])).unwrap();
 }
 
 /// Every scenario, with several seeds.
