@@ -15,7 +15,7 @@
 //!  4 balance    state                              pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    continuation  terminal                         what goes on after a break; text in columns and colours
+//!    continuation  terminal  lease                  what goes on after a break; text in columns and colours; drains that end
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -44,6 +44,7 @@ pub mod continuation;
 pub mod demo;
 pub mod generation;
 pub mod headers;
+pub mod lease;
 pub mod listen;
 pub mod model;
 pub mod observe;

@@ -1,0 +1,210 @@
+//! All leases, and what comes to pass with them.
+
+use std::collections::BTreeMap;
+
+use super::{Lease, Target, Term};
+
+/// Leases at once.
+const MOST: usize = 16_384;
+
+/// How long a node has to come back after its lease before somebody is told, in milliseconds.
+const PATIENCE: u64 = 10_000;
+
+/// When those are told again who were told that a node is not back, in milliseconds after the end of its lease; then each
+/// time after the last of them.
+const AGAIN: [u64; 3] = [5 * 60_000, 60 * 60_000, 4 * 60 * 60_000];
+
+/// How a node is at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// No configuration has it.
+    Absent,
+    /// It has so many requests.
+    Busy(u32),
+    /// It has none.
+    Empty,
+}
+
+/// How a node is whose lease is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// It gets work again, or no configuration has it.
+    Back,
+    /// It waits for a request that tries it.
+    OnTrial,
+    /// It does not come back: why.
+    Missing(String),
+}
+
+/// What came to pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "what nobody is told of is forgotten"]
+pub enum Fact {
+    /// The node has no request any more.
+    Empty(Lease),
+    /// So many tenths of the lease are over.
+    Reminder(Lease, u8),
+    /// The lease is over, and the node may come back.
+    Ended(Lease),
+    /// The lease has been over for so many milliseconds, and the node is not back: why.
+    NotBack(Lease, u64, String),
+    /// The node is back.
+    Back(Lease),
+}
+
+/// A lease that is over, and whose node is not back yet.
+#[derive(Clone, Debug)]
+struct Ending {
+    lease: Lease,
+    since: u64,
+    told: usize,
+}
+
+/// All leases.
+#[derive(Clone, Debug, Default)]
+pub struct Leases {
+    held: BTreeMap<Target, Lease>,
+    endings: BTreeMap<Target, Ending>,
+}
+
+impl Leases {
+    /// The leases that were kept somewhere, as far as they can be believed, and those of them that are over.
+    pub fn restored(kept: Vec<Lease>, now: u64) -> (Self, Vec<Lease>) {
+        let (mut leases, mut over) = (Self::default(), Vec::new());
+        for lease in kept.into_iter().take(MOST) {
+            match lease.clone().believed(now) {
+                Some(lease) => drop(leases.held.insert(lease.target.clone(), lease)),
+                None => over.push(lease),
+            }
+        }
+        (leases, over)
+    }
+
+    /// Those that run, by pool and node.
+    pub fn iter(&self) -> impl Iterator<Item = &Lease> {
+        self.held.values()
+    }
+
+    /// The lease of a node.
+    pub fn of(&self, target: &Target) -> Option<&Lease> {
+        self.held.get(target)
+    }
+
+    /// Whether there is nothing to look after.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.endings.is_empty()
+    }
+
+    /// Whether one more can be taken.
+    pub fn has_room(&self) -> bool {
+        self.held.len() < MOST
+    }
+
+    /// For how many milliseconds a node has been missed after its lease, if it is.
+    pub fn missed_for(&self, target: &Target, now: u64) -> Option<u64> {
+        let ending = self.endings.get(target).filter(|ending| ending.told > 0)?;
+        Some(now.saturating_sub(ending.since))
+    }
+
+    /// Takes a lease; one that the node had before is over without a word.
+    pub fn take(&mut self, lease: Lease) {
+        self.endings.remove(&lease.target);
+        self.held.insert(lease.target.clone(), lease);
+    }
+
+    /// Gives a lease another time, from now on.
+    pub fn renew(&mut self, target: &Target, term: Term, now: u64) -> Option<&Lease> {
+        let lease = self.held.get_mut(target)?;
+        lease.renew(term, now);
+        Some(lease)
+    }
+
+    /// Ends a lease before its time.
+    pub fn end(&mut self, target: &Target, now: u64) -> Option<Lease> {
+        let lease = self.held.remove(target)?;
+        self.endings.insert(target.clone(), Ending { lease: lease.clone(), since: now, told: 0 });
+        Some(lease)
+    }
+
+    /// Looks at each lease and says what came to pass. `sight` is how a node is, and `back` how one is whose lease is over.
+    pub fn review(
+        &mut self,
+        now: u64,
+        sight: impl Fn(&Target) -> Sight,
+        back: impl Fn(&Target) -> Return,
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        self.endings.retain(|target, ending| {
+            let state = back(target);
+            facts.extend(ending.review(now, &state));
+            state != Return::Back
+        });
+        for lease in self.held.values_mut() {
+            facts.extend(lease.emptied(now, &sight(&lease.target)));
+            facts.extend(lease.remind(now));
+        }
+        let over: Vec<_> = self.held.values().filter(|lease| lease.left(now) == 0).cloned().collect();
+        for lease in over {
+            self.end(&lease.target, now);
+            facts.push(Fact::Ended(lease));
+        }
+        facts
+    }
+}
+
+impl Lease {
+    /// Notes whether the node has requests, and says when the last of them ended.
+    fn emptied(&mut self, now: u64, sight: &Sight) -> Option<Fact> {
+        match (sight, self.empty_since) {
+            (Sight::Empty, None) => {
+                self.empty_since = Some(now);
+                Some(Fact::Empty(self.clone()))
+            }
+            (Sight::Busy(_) | Sight::Absent, _) => {
+                self.empty_since = None;
+                None
+            }
+            (Sight::Empty, Some(_)) => None,
+        }
+    }
+
+    /// The latest reminder that is due; one that is late replaces those before it.
+    fn remind(&mut self, now: u64) -> Option<Fact> {
+        let given = self.until.saturating_sub(self.renewed);
+        let over = now.saturating_sub(self.renewed);
+        let (due, tenths) = match over.saturating_mul(10) {
+            over if over >= given.saturating_mul(9) => (2, 9),
+            over if over >= given.saturating_mul(5) => (1, 5),
+            _ => (0, 0),
+        };
+        if due <= self.reminded || self.left(now) == 0 {
+            return None;
+        }
+        self.reminded = due;
+        Some(Fact::Reminder(self.clone(), tenths))
+    }
+}
+
+impl Ending {
+    fn review(&mut self, now: u64, state: &Return) -> Option<Fact> {
+        let late = now.saturating_sub(self.since);
+        match state {
+            Return::Back => Some(Fact::Back(self.lease.clone())),
+            Return::OnTrial => None,
+            Return::Missing(why) if late >= self.next() => {
+                self.told += 1;
+                Some(Fact::NotBack(self.lease.clone(), late, why.clone()))
+            }
+            Return::Missing(_) => None,
+        }
+    }
+
+    /// How late the node has to be for the next word about it.
+    fn next(&self) -> u64 {
+        let Some(before) = self.told.checked_sub(1) else { return PATIENCE };
+        AGAIN.get(before).copied().unwrap_or_else(|| {
+            let last = AGAIN.last().copied().unwrap_or(PATIENCE);
+            last.saturating_mul((self.told - AGAIN.len() + 1) as u64)
+        })
+    }
+}
