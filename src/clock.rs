@@ -24,6 +24,19 @@ pub fn millis() -> u64 {
     to_millis(since).saturating_add(1)
 }
 
+/// A moment as milliseconds since 1970 (UTC); 0 for those before.
+pub fn since_1970(time: SystemTime) -> u64 {
+    to_millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The time as people write it, in milliseconds since 1970, as it was when the process first asked for it, and from then on
+/// without a jump: whoever sets the clock meanwhile makes nothing longer or shorter that is measured by this.
+pub fn steady() -> u64 {
+    static BEGINNING: OnceLock<u64> = OnceLock::new();
+    let lead = BEGINNING.get_or_init(|| since_1970(wall()).saturating_sub(millis()));
+    lead.saturating_add(millis())
+}
+
 /// A duration in whole milliseconds.
 pub fn to_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

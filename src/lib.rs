@@ -12,7 +12,7 @@
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe                              the front door; checks and look-ups in the background
 //!  5 generation                                    one configuration compiled; the one in force
-//!  4 balance    state                              pools: Pingora's LoadBalancer around our nodes; what outlives the process
+//!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  terminal  lease                  what goes on after a break; text in columns and colours; drains that end
@@ -44,6 +44,7 @@ pub mod continuation;
 pub mod demo;
 pub mod generation;
 pub mod headers;
+pub mod journal;
 pub mod lease;
 pub mod listen;
 pub mod model;

@@ -1,0 +1,119 @@
+//! What must outlive the process, in files of the directory for the state.
+//!
+//! So far these are the leases. Whoever opens the journal of a directory has it alone: a second bookend beside the first
+//! would write over what the first has written.
+
+mod file;
+mod leases;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+pub use file::Damage;
+
+use crate::lease::Lease;
+
+/// What is locked while a journal is open.
+const LOCK: &str = "journal.lock";
+
+/// Where the leases are.
+const LEASES: &str = "leases.json";
+
+/// Why there is no journal, or why something is not in it.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process has it.
+    #[error("another bookend uses {}", path.display())]
+    Taken {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The system says no.
+    #[error("{doing} {}", path.display())]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it did not work.
+        source: io::Error,
+    },
+}
+
+impl JournalError {
+    /// The error with its cause.
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Taken { .. } => self.to_string(),
+            Self::File { source, .. } => format!("{self}: {source}"),
+        }
+    }
+}
+
+/// The files of one directory.
+#[derive(Debug)]
+pub struct Journal {
+    directory: PathBuf,
+    /// Locked for as long as it is open.
+    _lock: File,
+}
+
+/// What a journal held when it was opened.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The leases.
+    pub leases: Vec<Lease>,
+    /// The file was damaged, or is of a version that is not known; it was set aside.
+    pub damage: Option<Damage>,
+}
+
+impl Journal {
+    /// Opens the journal in `directory`, which is there, and reads what it holds.
+    ///
+    /// Blocks on the file system.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it, or a file cannot be opened; a damaged one is none.
+    pub fn open(directory: &Path) -> Result<(Self, Found), JournalError> {
+        let path = directory.join(LOCK);
+        let failed = |source| JournalError::File { doing: "opening", path: path.clone(), source };
+        let lock = file::open_own(&path).map_err(failed)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(JournalError::Taken { path: directory.to_owned() }),
+            Err(why) => return Err(failed(why.into())),
+        }
+        let path = directory.join(LEASES);
+        let (leases, damage) = file::read(&path, leases::parse).map_err(|source| JournalError::File {
+            doing: "reading",
+            path,
+            source,
+        })?;
+        let found = Found { leases: leases.unwrap_or_default(), damage };
+        Ok((Self { directory: directory.to_owned(), _lock: lock }, found))
+    }
+
+    /// Writes these leases in the place of all before, so that a crash at whatever moment leaves either these or those.
+    ///
+    /// Blocks on the file system.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written; what was there before still is.
+    pub fn write_leases<'a>(&self, leases: impl Iterator<Item = &'a Lease>) -> Result<(), JournalError> {
+        let path = self.directory.join(LEASES);
+        file::replace(&self.directory, &path, &leases::text(leases)).map_err(|source| JournalError::File {
+            doing: "writing",
+            path,
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
