@@ -216,10 +216,10 @@ fn available<'a>(
 }
 
 /// Whether another node can serve: one that is available, or a backup that only waits to be needed, as one does whose checks
-/// pass again.
+/// pass again, or one that was drained.
 fn has_another(members: &[Arc<Member>], node: &Arc<Node>, now: u64) -> bool {
     let is_spare = |member: &&Arc<Member>| {
-        let is_by_checks = matches!(member.node.stay(), Stay::Out { why: Why::Checks, .. });
+        let is_by_checks = matches!(member.node.stay(), Stay::Out { why: Why::Checks | Why::Drained, .. });
         is_by_checks && !Arc::ptr_eq(&member.node, node) && member.node.wants_trial(now).is_some()
     };
     available(members, node, now).next().is_some() || members.iter().any(|member| is_spare(&member))

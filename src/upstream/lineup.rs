@@ -1,8 +1,9 @@
 //! The order of resort: which member a request tries first, and which next.
 //!
 //! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
-//! checks fail (so that a broken check on every node takes nobody down). What a full member of any tier cannot take goes to
-//! the next tier, but to none that something speaks against: it waits instead. Within one rank the pool's [`Algorithm`] decides. A member
+//! checks fail (so that a broken check on every node takes nobody down), and at the very last those that a person drained.
+//! What a full member of any tier cannot take goes to the next tier, but to none that something speaks against: it waits
+//! instead. Within one rank the pool's [`Algorithm`] decides. A member
 //! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
 
 use std::sync::Arc;

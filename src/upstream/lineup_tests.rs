@@ -113,6 +113,17 @@ fn a_resting_member_gets_work_only_when_no_other_can() {
 }
 
 #[test]
+fn a_drained_member_is_the_last_resort() {
+    let lineup = Lineup::new([member(0, 1, 0), member(1, 1, 0), member(2, 1, 1)]);
+    lineup.members()[0].node.drain(1);
+    set_down(&lineup, 1);
+    assert_eq!((take(&lineup), take(&lineup)), (2, 2));
+    let mut offers = Offers::default();
+    let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, Asker::Repeatable, 1)).collect();
+    assert_eq!(order, [2, 1, 0]);
+}
+
+#[test]
 fn no_members_no_offer() {
     assert_eq!(Lineup::new([]).offer(&mut Offers::default(), Asker::Unrepeatable, 1), None);
 }

@@ -8,6 +8,7 @@
 
 mod algorithm;
 mod check_call;
+mod drain;
 mod evidence;
 mod health;
 mod jury;
@@ -31,6 +32,7 @@ mod standing;
 use algorithm::{Algorithm, Contenders};
 pub use algorithm::{Clue, key};
 pub use check_call::CheckCall;
+pub use drain::Drain;
 pub use evidence::{Evidence, Fault};
 pub use health::{Health, Thresholds};
 pub use jury::{Jury, Verdicts};

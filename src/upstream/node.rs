@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Evidence, Fault, Health, Latency, Load, Place, Pulse, Room, Share, Silence, Standing, Stay,
-    Thresholds, Why,
+    CheckCall, Drain, Evidence, Fault, Health, Latency, Load, Place, Pulse, Room, Share, Silence, Standing,
+    Stay, Thresholds, Why,
 };
 
 /// Whether a node may get new work, best first; the order is the order of resort.
@@ -21,8 +21,10 @@ pub enum Availability {
     Resting,
     /// It was taken out by what its traffic said, or is on trial.
     Ejected,
-    /// Its checks fail.
+    /// Its checks fail, or none has passed since it was drained.
     CheckFailed,
+    /// A person took it out for a while.
+    Drained,
 }
 
 /// A change in a node's standing that people want to hear of.
@@ -92,6 +94,7 @@ pub struct Node {
     pub(super) room: Room,
     latency: Latency,
     check_call: CheckCall,
+    pub(super) drain: Drain,
 }
 
 /// What traffic said.
@@ -135,6 +138,7 @@ impl Node {
             room: Room::default(),
             latency: Latency::default(),
             check_call: CheckCall::default(),
+            drain: Drain::default(),
         }
     }
 
@@ -151,7 +155,9 @@ impl Node {
 
     /// How the node stands at `now`, in milliseconds of the clock.
     pub fn availability(&self, now: u64) -> Availability {
-        if !self.is_passing.load(Ordering::Relaxed) {
+        if let Some(drained) = self.drain.availability() {
+            drained
+        } else if !self.is_passing.load(Ordering::Relaxed) {
             Availability::CheckFailed
         } else if self.is_out() {
             Availability::Ejected
@@ -168,6 +174,7 @@ impl Node {
     pub fn wants_trial(&self, now: u64) -> Option<u64> {
         let until = self.out_until.load(Ordering::Relaxed);
         let is_due = until != 0 && until <= now && !self.is_tried(now);
+        let is_due = is_due && self.drain.availability().is_none();
         (is_due && self.is_passing.load(Ordering::Relaxed)).then(|| now - until)
     }
 
@@ -270,6 +277,9 @@ impl Node {
         let mut checks = self.checks.lock();
         checks.failure = failure.map(Arc::from);
         checks.began = began;
+        if passed {
+            self.passed_after_drain(began, now);
+        }
         if !checks.health.record(passed, thresholds) {
             return None;
         }

@@ -44,6 +44,8 @@ pub enum Why {
     Silent,
     /// Its checks failed, and pass again.
     Checks,
+    /// A person took it out, and that is over.
+    Drained,
 }
 
 impl std::fmt::Display for Why {
@@ -54,6 +56,7 @@ impl std::fmt::Display for Why {
             Self::Flaky { all, failed } => write!(f, "{failed} of {all} attempts failed in ten seconds"),
             Self::Silent => f.write_str("nothing came from it while others answered"),
             Self::Checks => f.write_str("its checks failed and pass again"),
+            Self::Drained => f.write_str("it was drained and comes back"),
         }
     }
 }
@@ -132,6 +135,12 @@ impl Standing {
             }
             (Stay::In | Stay::Returning { .. }, None) => {}
         }
+    }
+
+    /// A node that a person took out `since` may come back: its trial begins now, whatever was held against it before.
+    pub fn bring_back(&mut self, since: u64, now: u64) {
+        self.stay = Stay::Out { since, until: now, why: Why::Drained };
+        self.times = 0;
     }
 
     /// The node answered well while it was out: it returns over `slow_start` (milliseconds), or less if it was out for less.
