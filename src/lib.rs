@@ -10,7 +10,7 @@
 //!  9 server     demo                                threads, signals, beginning and end; a site to try it on
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
-//!  6 listen     probe                              the front door; checks and look-ups in the background
+//!  6 listen     probe      drain                   the front door; checks and look-ups in the background; leases in force
 //!  5 generation                                    one configuration compiled; the one in force
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
@@ -42,6 +42,7 @@ pub mod clock;
 pub mod config;
 pub mod continuation;
 pub mod demo;
+pub mod drain;
 pub mod generation;
 pub mod headers;
 pub mod journal;

@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "observe"],
     &["balance", "tls", "journal", "state"],
     &["generation"],
-    &["listen", "probe"],
+    &["listen", "probe", "drain"],
     &["reload"],
     &["proxy", "admin"],
     &["server", "demo"],

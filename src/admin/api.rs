@@ -15,13 +15,14 @@ use tokio::sync::oneshot;
 
 use super::access::{Peer, Rules};
 use super::desk::{Desk, Phase, Wanted};
+use super::drain::{drain, renew, undrain};
 use super::problem::Problem;
 use super::report;
 use crate::observe::Observer;
 use crate::reload::in_full;
 
 /// Bytes of a request's body.
-const LARGEST_BODY: u64 = 64 * 1024;
+pub(super) const LARGEST_BODY: u64 = 64 * 1024;
 
 /// How long a change is waited for; it may go on after that.
 pub(super) const LONGEST_CHANGE: Duration = Duration::from_secs(30);
@@ -46,6 +47,9 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/status", get(status))
         .route("/reload", post(reload))
         .route("/reopen", post(reopen))
+        .route("/drain", post(drain))
+        .route("/renew", post(renew))
+        .route("/undrain", post(undrain))
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method)
         .with_state(desk)
@@ -152,7 +156,9 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is /healthz, /readyz, /metrics, /status, /reload and /reopen")
+    const WHAT: &str =
+        "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew and /undrain";
+    Problem::new(StatusCode::NOT_FOUND, WHAT)
 }
 
 async fn wrong_method(method: Method) -> Problem {

@@ -32,16 +32,33 @@ pub enum AskError {
     Body(#[from] axum::Error),
 }
 
-/// Sends a request without a body over a connection of its own and returns the answer.
+/// Sends a request without a body over a connection of its own and returns the answer, as [`send`] does.
+///
+/// # Errors
+///
+/// As those of [`send`].
+pub async fn ask(stream: UnixStream, method: &Method, path: &str) -> Result<Answer, AskError> {
+    send(stream, method, path, Vec::new()).await
+}
+
+/// Sends a request with a body of JSON, or with none if it is empty, and returns the answer.
 ///
 /// There is no time-out; whoever asks knows how long it may take.
 ///
 /// # Errors
 ///
 /// If the path is none, the connection breaks or the answer is longer than 64 MiB.
-pub async fn ask(stream: UnixStream, method: &Method, path: &str) -> Result<Answer, AskError> {
-    let request =
-        Request::builder().method(method).uri(path).header(header::HOST, "localhost").body(Body::empty())?;
+pub async fn send(
+    stream: UnixStream,
+    method: &Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<Answer, AskError> {
+    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
+    if !body.is_empty() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(if body.is_empty() { Body::empty() } else { Body::from(body) })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let answer = sender.send_request(request).await?;

@@ -65,6 +65,7 @@ pub struct Bound {
     pub(super) socket: Option<BoundSocket>,
     pub(super) tcp: Option<BoundAddress>,
     pub(super) rules: Rules,
+    state_dir: Option<PathBuf>,
 }
 
 /// An address, bound and not answered yet.
@@ -93,9 +94,15 @@ impl Bound {
     /// Binds what `config` asks for. What it leaves to bookend may be missing, which is told.
     pub fn new(config: &Config, observer: &Observer) -> Result<Self, AdminError> {
         let rules = Rules::read(config.admin.token_file.as_deref())?;
-        let socket = bind_socket(config, observer)?;
+        let state_dir = state_dir(config, observer)?;
+        let socket = bind_socket(config, state_dir.as_deref(), observer)?;
         let tcp = BoundAddress::new(config.admin.address, observer)?;
-        Ok(Self { socket, tcp, rules })
+        Ok(Self { socket, tcp, rules, state_dir })
+    }
+
+    /// The directory for what must outlive the process, if there is one.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
     }
 }
 
@@ -139,17 +146,20 @@ impl BoundAddress {
     }
 }
 
-fn bind_socket(config: &Config, observer: &Observer) -> Result<Option<BoundSocket>, AdminError> {
-    let directory = state_dir(config, observer)?;
+fn bind_socket(
+    config: &Config,
+    directory: Option<&Path>,
+    observer: &Observer,
+) -> Result<Option<BoundSocket>, AdminError> {
     let is_usual = config.admin.socket == Place::Usual;
     let directory = match directory {
         Some(directory) => directory,
         // A whole path needs no directory.
-        None if matches!(&config.admin.socket, Place::At(path) if path.is_absolute()) => PathBuf::new(),
+        None if matches!(&config.admin.socket, Place::At(path) if path.is_absolute()) => Path::new(""),
         None if is_usual || config.admin.socket == Place::Off => return Ok(None),
         None => return Err(AdminError::NoStateDir),
     };
-    let Some(path) = Whereabouts::from(config).socket(&directory) else { return Ok(None) };
+    let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(None) };
     match BoundSocket::new(&path) {
         Ok(socket) => {
             observer.admin_listening(&path.display());
@@ -171,12 +181,9 @@ fn state_dir(config: &Config, observer: &Observer) -> Result<Option<PathBuf>, Ad
             Err(source) => Err(AdminError::StateDir { path: path.clone(), source }),
         };
     }
-    let needs_one = match &config.admin.socket {
-        Place::Usual => true,
-        Place::At(path) => path.is_relative(),
-        Place::Off => false,
-    };
-    if !needs_one {
+    let is_off = config.admin.socket == Place::Off;
+    if is_off && config.admin.token_file.is_none() {
+        // Nobody can change anything, so there is nothing to remember.
         return Ok(None);
     }
     let mut last = None;
@@ -186,7 +193,8 @@ fn state_dir(config: &Config, observer: &Observer) -> Result<Option<PathBuf>, Ad
             Err(why) => last = Some((directory, why)),
         }
     }
-    if let Some((directory, why)) = last {
+    let is_for_socket = !is_off && !matches!(&config.admin.socket, Place::At(path) if path.is_absolute());
+    if let Some((directory, why)) = last.filter(|_| is_for_socket) {
         observer.admin_unreachable(&directory.display(), &why);
     }
     Ok(None)

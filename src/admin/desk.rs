@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::recent::Recent;
 use crate::clock;
+use crate::drain::Drains;
 use crate::generation::Current;
 use crate::listen::Limits;
 use crate::observe::{Observer, OpenError};
@@ -44,6 +45,7 @@ pub struct Desk {
     pub(super) history: Arc<History>,
     pub(super) limits: Arc<Limits>,
     pub(super) observer: Arc<Observer>,
+    pub(super) drains: Arc<Drains>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) wanted: mpsc::Sender<Wanted>,
     pub(super) recent: Mutex<Recent>,
@@ -57,11 +59,12 @@ impl Desk {
         history: Arc<History>,
         limits: Arc<Limits>,
         observer: Arc<Observer>,
+        drains: Arc<Drains>,
         phase: watch::Receiver<Phase>,
     ) -> (Self, mpsc::Receiver<Wanted>) {
         let (wanted, changes) = mpsc::channel(MOST_WANTED);
         let (recent, began) = (Mutex::default(), clock::now());
-        (Self { current, history, limits, observer, phase, wanted, recent, began }, changes)
+        (Self { current, history, limits, observer, drains, phase, wanted, recent, began }, changes)
     }
 }
 

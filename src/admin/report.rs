@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::desk::{Desk, Phase};
+use super::leases;
 use super::problem::problems;
 use super::recent::{Counts, counts};
 use super::status::{Configuration, FirstByte, Node, NodeState, Pool, Refused, Requests, Status};
 use crate::balance;
 use crate::clock;
 use crate::config;
-use crate::observe::{Latency, NodeNow, NodeTally, Now, PoolNow, Tally};
+use crate::observe::{Latency, NodeLease, NodeNow, NodeTally, Now, PoolNow, Tally};
 use crate::reload::in_full;
 use crate::upstream::{Availability, Member, Stay};
 
@@ -41,8 +42,10 @@ pub(super) fn status(desk: &Desk) -> Status {
         connections: desk.limits.open(),
         requests: requests(tally.outcomes.clone()),
         pools,
+        leases_of_others: Vec::new(),
         complaints: Vec::new(),
     };
+    leases::show(&mut status, &desk.drains);
     status.complaints = complaints(&status, phase);
     status
 }
@@ -66,9 +69,11 @@ pub(super) fn now(desk: &Desk) -> Now {
                 is_available: members.iter().any(|m| m.node.availability(millis) == Availability::Available),
                 in_flight: members.iter().map(|m| m.node.load().in_flight()).sum(),
                 limit: limit(&members),
+                lease: NodeLease::default(),
             });
         }
     }
+    leases::measure(&mut nodes, &desk.drains);
     let refused = desk.history.latest().refused;
     Now {
         connections: desk.limits.open(),
@@ -155,6 +160,7 @@ impl Sources<'_> {
             requests: requests(outcomes),
             first_byte: first_byte.map(|Latency { mean, p50, p99 }| FirstByte { mean, p50, p99 }),
             attempts_failed,
+            lease: None,
         }
     }
 
@@ -164,6 +170,13 @@ impl Sources<'_> {
         let failed: Vec<_> = members.iter().filter(is(Availability::CheckFailed)).collect();
         let failure = failed.iter().find_map(|member| member.node.checks().failure);
         let failure = failure.map_or_else(|| "its checks fail".to_owned(), |failure| failure.to_string());
+        let failure = match members.iter().any(|member| member.node.awaits_check()) {
+            true => format!("its lease is over, and no check has passed since: {failure}"),
+            false => failure,
+        };
+        if members.iter().any(|member| member.node.is_drained()) {
+            return (NodeState::Drained, None);
+        }
         if members.is_empty() {
             return (NodeState::Unresolved, Some("its name has no address".to_owned()));
         }
@@ -236,7 +249,11 @@ fn complaints(status: &Status, phase: Phase) -> Vec<String> {
         for node in &pool.nodes {
             let is_out = matches!(
                 node.state,
-                NodeState::Ejected | NodeState::Down | NodeState::PartlyDown | NodeState::Unresolved
+                NodeState::Ejected
+                    | NodeState::Down
+                    | NodeState::PartlyDown
+                    | NodeState::Drained
+                    | NodeState::Unresolved
             );
             if is_out {
                 let why = node.why.as_deref().unwrap_or_default();
@@ -267,7 +284,7 @@ fn is_failed(outcome: &str) -> bool {
     !is_saved(outcome) && !matches!(outcome, "served" | "refused" | "client_gone")
 }
 
-fn time(time: SystemTime) -> String {
+pub(super) fn time(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }
 

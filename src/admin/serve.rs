@@ -70,7 +70,7 @@ impl Serving {
     ///
     /// If the runtime cannot take the sockets.
     pub fn start(bound: Bound, desk: Desk) -> io::Result<Self> {
-        let Bound { socket, tcp, rules } = bound;
+        let Bound { socket, tcp, rules, .. } = bound;
         let (desk, rules) = (Arc::new(desk), Arc::new(ArcSwap::from_pointee(rules)));
         let observer = Arc::clone(&desk.observer);
         let router = api::router(Arc::clone(&desk), Arc::clone(&rules));

@@ -28,6 +28,9 @@ pub struct Status {
     pub requests: Requests,
     /// The pools, by name.
     pub pools: Vec<Pool>,
+    /// Leases of nodes that are not in the configuration.
+    #[serde(default)]
+    pub leases_of_others: Vec<Lease>,
     /// What is not well, each as a sentence; empty when all is well.
     pub complaints: Vec<String>,
 }
@@ -125,6 +128,28 @@ pub struct Node {
     pub first_byte: Option<FirstByte>,
     /// Attempts that failed at it, by how far they got.
     pub attempts_failed: BTreeMap<String, u64>,
+    /// Who has drained it, and for how long; `None` if nobody has.
+    #[serde(default)]
+    pub lease: Option<Lease>,
+}
+
+/// A node gets no new work until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The node, as in `web/web-02`.
+    pub node: String,
+    /// Who asked for it.
+    pub owner: String,
+    /// What for.
+    pub reason: String,
+    /// Since when (RFC 3339).
+    pub since: String,
+    /// When it ends (RFC 3339).
+    pub until: String,
+    /// For how long it still lasts.
+    pub seconds_left: u64,
+    /// Since when the node has no request any more (RFC 3339); `None` while it has.
+    pub empty_since: Option<String>,
 }
 
 /// How a node stands.
@@ -147,6 +172,8 @@ pub enum NodeState {
     PartlyDown,
     /// Its checks fail.
     Down,
+    /// A person took it out for a while.
+    Drained,
     /// Its name has no address.
     Unresolved,
 }
@@ -181,6 +208,7 @@ impl NodeState {
             Self::Ejected => "ejected",
             Self::PartlyDown => "partly down",
             Self::Down => "down",
+            Self::Drained => "drained",
             Self::Unresolved => "no address",
         }
     }
@@ -189,9 +217,12 @@ impl NodeState {
     pub fn colour(self) -> Colour {
         match self {
             Self::Up => Colour::Green,
-            Self::Returning | Self::Suspect | Self::Resting | Self::OnTrial | Self::PartlyDown => {
-                Colour::Yellow
-            }
+            Self::Returning
+            | Self::Suspect
+            | Self::Resting
+            | Self::OnTrial
+            | Self::PartlyDown
+            | Self::Drained => Colour::Yellow,
             Self::Ejected | Self::Down | Self::Unresolved => Colour::Red,
         }
     }
@@ -202,7 +233,7 @@ impl NodeState {
             Self::Up | Self::Returning | Self::Suspect | Self::Resting | Self::OnTrial | Self::PartlyDown => {
                 true
             }
-            Self::Ejected | Self::Down | Self::Unresolved => false,
+            Self::Ejected | Self::Down | Self::Drained | Self::Unresolved => false,
         }
     }
 }

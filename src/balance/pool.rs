@@ -240,12 +240,16 @@ impl Pool {
     /// The backend of a node at a place; `None` for the path of a Unix socket that no socket can have.
     fn backend(&self, node: &config::Node, place: Place) -> Option<Backend> {
         let addr = address(&place)?;
+        let live = self.registry.node(&self.name, place);
+        if self.registry.is_drained(&self.name, &node.name) {
+            live.drain(clock::millis());
+        }
         let member = Member {
             name: node.name.clone(),
             weight: node.weight,
             tier: node.tier,
             max_in_flight: node.max_in_flight,
-            node: self.registry.node(&self.name, place),
+            node: live,
         };
         let mut ext = Extensions::new();
         ext.insert(Arc::new(member));

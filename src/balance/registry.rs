@@ -1,6 +1,6 @@
 //! The live state of every node, whatever configuration it is in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ pub struct Registry {
     pulses: Mutex<HashMap<Name, Weak<Pulse>>>,
     parkings: Mutex<HashMap<Name, Weak<Parking>>>,
     lines: Mutex<HashMap<Name, Weak<OverloadLine>>>,
+    drained: Mutex<HashSet<(Name, String)>>,
 }
 
 impl Registry {
@@ -37,6 +38,17 @@ impl Registry {
         self.pulses.lock().retain(|_, pulse| pulse.strong_count() > 0);
         self.parkings.lock().retain(|_, parking| parking.strong_count() > 0);
         self.lines.lock().retain(|_, line| line.strong_count() > 0);
+    }
+
+    /// Takes what is drained from now on, by pool and name: new addresses of these nodes get no work either.
+    pub fn set_drained(&self, drained: HashSet<(Name, String)>) {
+        *self.drained.lock() = drained;
+    }
+
+    /// Whether the node that `pool` knows by this name is drained.
+    pub fn is_drained(&self, pool: &Name, name: &str) -> bool {
+        let drained = self.drained.lock();
+        !drained.is_empty() && drained.contains(&(pool.clone(), name.to_owned()))
     }
 
     /// Where the requests of `pool` wait for a place at a node: those that came under an older configuration as well.

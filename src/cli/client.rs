@@ -30,21 +30,30 @@ pub(super) struct Target {
 impl Target {
     /// Sends a request without a body and returns the answer.
     pub(super) fn ask(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
+        self.exchange(method, path, Vec::new())
+    }
+
+    /// Posts an object of JSON and returns the answer.
+    pub(super) fn send(&self, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
+        self.exchange(&Method::POST, path, body)
+    }
+
+    fn exchange(&self, method: &Method, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("starting a runtime")?;
         runtime.block_on(async {
-            match tokio::time::timeout(PATIENCE, self.exchange(method, path)).await {
+            match tokio::time::timeout(PATIENCE, self.exchange_now(method, path, body)).await {
                 Ok(answer) => answer,
                 Err(_) => bail!("bookend did not answer within {PATIENCE:?}"),
             }
         })
     }
 
-    async fn exchange(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
+    async fn exchange_now(&self, method: &Method, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         let stream = self.connect().await?;
-        Ok(admin::ask(stream, method, path).await?)
+        Ok(admin::send(stream, method, path, body).await?)
     }
 
     async fn connect(&self) -> anyhow::Result<UnixStream> {

@@ -2,6 +2,7 @@
 
 mod client;
 mod demo;
+mod drain;
 mod reload;
 mod reopen;
 mod status;
@@ -44,6 +45,12 @@ enum Command {
     Demo(demo::Wanted),
     #[command(hide = true)]
     DemoNode(demo::Node),
+    /// Keep new work from a node for a while; what it has it finishes
+    Drain(drain::Drain),
+    /// Let a drained node come back before its time
+    Undrain(drain::Undrain),
+    /// Keep a drained node out for longer, or for less
+    Renew(drain::Renew),
     /// Let a running bookend open its access log anew, after the file has been moved away
     Reopen(Target),
 }
@@ -80,6 +87,9 @@ pub fn main() -> ExitCode {
         Command::Reload(target) => return told(reload::run(&target)),
         Command::Demo(wanted) => return told(demo::run(&wanted)),
         Command::DemoNode(node) => return told(demo::serve_node(&node)),
+        Command::Drain(wanted) => return told(drain::drain(&wanted)),
+        Command::Undrain(wanted) => return told(drain::undrain(&wanted)),
+        Command::Renew(wanted) => return told(drain::renew(&wanted)),
         Command::Reopen(target) => return told(reopen::run(&target)),
     };
     match result {

@@ -87,6 +87,11 @@ fn page(status: &Status, has_colour: bool) -> String {
         text.push('\n');
         text.push_str(&table(pool, has_colour));
     }
+    for lease in &status.leases_of_others {
+        let left = span(lease.seconds_left);
+        let head = format!("{} is drained, and in no configuration", lease.node);
+        text.push_str(&format!("\n{head}; by {} for another {left}: {}\n", lease.owner, lease.reason));
+    }
     if let Some(refused) = &configuration.refused {
         text.push_str(&refusal(refused, has_colour));
     }

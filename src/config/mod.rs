@@ -48,6 +48,7 @@ pub use node::Node;
 pub use pool::{NodeTimeouts, Pool, Retry};
 pub use problem::{Problem, Problems};
 pub use queue::Queue;
+pub use read::nearest;
 pub use route::Route;
 pub use server::Server;
 pub use source::LARGEST_FILE;

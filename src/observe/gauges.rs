@@ -43,6 +43,17 @@ pub struct NodeNow {
     pub in_flight: u32,
     /// How many attempts may wait at it for the heads of their answers, as far as that was learnt.
     pub limit: Option<u32>,
+    /// Who keeps it from work.
+    pub lease: NodeLease,
+}
+
+/// The lease of a node, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLease {
+    /// For how many seconds it still lasts; `None` if there is none.
+    pub seconds_left: Option<u64>,
+    /// Whether the last one is over, and the node has been missed since.
+    pub is_overdue: bool,
 }
 
 /// The gauges of these numbers.
@@ -51,6 +62,9 @@ pub(super) struct Gauges {
     node_available: IntGaugeVec,
     node_in_flight: IntGaugeVec,
     node_limit: IntGaugeVec,
+    node_drained: IntGaugeVec,
+    node_lease: IntGaugeVec,
+    node_overdue: IntGaugeVec,
     pool_waiting: IntGaugeVec,
     pool_in_line: IntGaugeVec,
     connections: IntGauge,
@@ -82,6 +96,24 @@ impl Gauges {
                 registry,
                 "bookend_node_limit",
                 "How many attempts may wait at a node that has more to do than it can; 0 while it is not held back.",
+                &["pool", "node"],
+            )?,
+            node_drained: gauges(
+                registry,
+                "bookend_node_drained",
+                "Whether a person keeps new work from a node.",
+                &["pool", "node"],
+            )?,
+            node_lease: gauges(
+                registry,
+                "bookend_node_lease_seconds",
+                "For how long a node will still be drained; 0 if it is not.",
+                &["pool", "node"],
+            )?,
+            node_overdue: gauges(
+                registry,
+                "bookend_node_overdue",
+                "Whether the lease of a node is over, and the node has not come back.",
                 &["pool", "node"],
             )?,
             pool_waiting: gauges(
@@ -129,13 +161,25 @@ impl Gauges {
         }
         self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
-        self.node_in_flight.reset();
-        self.node_limit.reset();
-        for NodeNow { pool, node, is_available, in_flight, limit } in &now.nodes {
+        let by_node = [
+            &self.node_in_flight,
+            &self.node_limit,
+            &self.node_drained,
+            &self.node_lease,
+            &self.node_overdue,
+        ];
+        for gauges in by_node {
+            gauges.reset();
+        }
+        for NodeNow { pool, node, is_available, in_flight, limit, lease } in &now.nodes {
             let labels = [pool, node];
             self.node_available.with_label_values(&labels).set(i64::from(*is_available));
             self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));
             self.node_limit.with_label_values(&labels).set(limit.map_or(0, i64::from));
+            self.node_drained.with_label_values(&labels).set(i64::from(lease.seconds_left.is_some()));
+            let left = i64::try_from(lease.seconds_left.unwrap_or_default()).unwrap_or(i64::MAX);
+            self.node_lease.with_label_values(&labels).set(left);
+            self.node_overdue.with_label_values(&labels).set(i64::from(lease.is_overdue));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of state.
 
 mod access_log;
+mod drains;
 mod gauges;
 mod metrics;
 mod tally;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
-pub use self::gauges::{NodeNow, Now, PoolNow};
+pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
 use crate::retry::{NotKept, Outcome, Reach};

@@ -5,7 +5,7 @@ mod pid_file;
 mod workers;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,9 @@ use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config};
+use crate::drain::Drains;
 use crate::generation::{Current, Generation};
+use crate::journal::{Found, Journal};
 use crate::listen::{FrontDoor, Limits};
 use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError, Reloader, Source};
@@ -98,6 +100,10 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
+    let journal = bound.state_dir().and_then(|directory| open_journal(directory, &observer));
+    let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
+    let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
+    let _watch = drains.watch();
     let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
     let (desk, mut wanted) = Desk::new(
@@ -105,6 +111,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&history),
         Arc::clone(&limits),
         Arc::clone(&observer),
+        drains,
         phases,
     );
     let mut operators = Serving::start(bound, desk)
@@ -142,6 +149,17 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     write_last_lines(&observer).await;
     observer.stopped(cut);
     Ok(())
+}
+
+/// The journal in `directory`, with what it holds; without one bookend forgets at its end what it was asked for.
+fn open_journal(directory: &Path, observer: &Observer) -> Option<(Journal, Found)> {
+    match Journal::open(directory) {
+        Ok(opened) => Some(opened),
+        Err(why) => {
+            observer.leases_not_kept(&why.in_full());
+            None
+        }
+    }
 }
 
 /// Does what signals and operators ask for until a signal asks for the end.

@@ -16,6 +16,7 @@ mod admin;
 mod algorithms;
 mod balance;
 mod demo;
+mod drain;
 mod early;
 mod ejection;
 mod failover;

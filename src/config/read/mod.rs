@@ -11,7 +11,6 @@ mod value;
 
 pub(super) use fields::Fields;
 pub(super) use findings::{Fault, Findings};
+pub use nearest::nearest;
 pub(super) use scalar::fault;
 pub(super) use value::{Value, shown};
-
-use nearest::nearest;

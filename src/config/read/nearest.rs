@@ -8,7 +8,7 @@ const LONGEST_WORD: usize = 64;
 /// The one of `words` that is most like `word`, if it is like it at all: one slip in three letters.
 ///
 /// A slip is a letter that is changed, added, removed or swapped; letter case, and `-` for `_`, are none.
-pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > LONGEST_WORD {
         return None;
     }

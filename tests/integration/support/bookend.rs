@@ -53,22 +53,24 @@ impl Bookend {
         Self::launch(Command::new(PROGRAM), port, yaml)
     }
 
-    fn launch(mut program: Command, port: Port, yaml: &str) -> Self {
+    fn launch(program: Command, port: Port, yaml: &str) -> Self {
         let directory = TempDirectory::new();
         fs::write(directory.path().join("bookend.yaml"), yaml).unwrap();
-        let child = program
-            .args(["run", "-c"])
-            .arg(directory.path().join("bookend.yaml"))
-            .env("RUST_LOG", "info")
-            .env("STATE_DIRECTORY", directory.path().join("state"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(directory.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
+        let child = spawn(program, directory.path());
         let mut bookend = Self { child, port, directory };
         bookend.wait_until_ready();
         bookend
+    }
+
+    /// Starts again what was killed or has ended, with the same file and state and an empty log.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(Command::new(PROGRAM), self.directory.path());
+        self.wait_until_ready();
+    }
+
+    /// The directory with its state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
     }
 
     fn wait_until_ready(&mut self) {
@@ -214,6 +216,20 @@ impl Drop for Bookend {
             eprintln!("--- log of bookend ---\n{}---", self.logs());
         }
     }
+}
+
+/// Runs the configuration in `directory`, where its state and its log go as well.
+fn spawn(mut program: Command, directory: &Path) -> Child {
+    program
+        .args(["run", "-c"])
+        .arg(directory.join("bookend.yaml"))
+        .env("RUST_LOG", "info")
+        .env("STATE_DIRECTORY", directory.join("state"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(directory.join("log")).unwrap())
+        .spawn()
+        .unwrap()
 }
 
 /// The program, to be run with other arguments; its process log is plain.

@@ -1,0 +1,155 @@
+//! `POST /drain`, `/renew` and `/undrain`.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{Extension, Request, State};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::access::Peer;
+use super::api::LARGEST_BODY;
+use super::desk::Desk;
+use super::leases::shown;
+use super::owner::owner;
+use super::problem::Problem;
+use super::status::Lease;
+use crate::drain::{Done, Order, Refusal};
+use crate::lease::{Target, Term};
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// The node, as in `web/web-02`.
+    pub node: String,
+    /// For how long, as in `30m`, from 1s to 72h; `/drain` takes 30m unless told, `/undrain` nothing.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub term: Option<String>,
+    /// What for; for `/drain` alone, which needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Drain the node even if no other one can serve; for `/drain` alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// The lease as it is now; for `/undrain` as it was.
+    pub lease: Lease,
+    /// Whether the change outlives the process.
+    pub kept: bool,
+    /// Requests that are at the node.
+    pub in_flight: u32,
+    /// Other nodes of its pool that can serve.
+    pub available: usize,
+    /// Nodes of its pool.
+    pub nodes: usize,
+}
+
+type Answer = Result<Json<Drained>, Problem>;
+
+/// Takes a node out for a while.
+pub(super) async fn drain(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Answer {
+    let wish = read(request).await?;
+    let reason = wish.reason.as_deref().unwrap_or_default();
+    let order = Order {
+        target: target(&wish)?,
+        owner: owner(peer),
+        reason: reason.parse().map_err(|why| unfit("reason", &why))?,
+        term: term(&wish)?.unwrap_or_default(),
+        is_forced: wish.force,
+    };
+    answer(desk.drains.drain(order).await)
+}
+
+/// Gives a lease another time.
+pub(super) async fn renew(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Answer {
+    let wish = read(request).await?;
+    refuse("reason", wish.reason.is_some())?;
+    refuse("force", wish.force)?;
+    let term = term(&wish)?.ok_or_else(|| unfit("for", &"say for how long from now, as in `1h`"))?;
+    answer(desk.drains.renew(&target(&wish)?, term, &owner(peer)).await)
+}
+
+/// Lets a node come back.
+pub(super) async fn undrain(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Answer {
+    let wish = read(request).await?;
+    refuse("for", wish.term.is_some())?;
+    refuse("reason", wish.reason.is_some())?;
+    refuse("force", wish.force)?;
+    answer(desk.drains.undrain(&target(&wish)?, &owner(peer)).await)
+}
+
+async fn read(request: Request) -> Result<Wish, Problem> {
+    if !is_json(request.headers()) {
+        let detail = "the body is an object of JSON, and Content-Type: application/json says so";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let most = usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX);
+    let body = to_bytes(request.into_body(), most).await.map_err(|_| {
+        let detail = format!("the body breaks off, or is longer than {LARGEST_BODY} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    })?;
+    serde_json::from_slice(&body).map_err(|why| {
+        // It repeats what it was told, which may be anything.
+        let why: String = why.to_string().chars().take(300).collect();
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not understood: {why}"))
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+fn target(wish: &Wish) -> Result<Target, Problem> {
+    wish.node.parse().map_err(|why| unfit("node", &why))
+}
+
+fn term(wish: &Wish) -> Result<Option<Term>, Problem> {
+    wish.term.as_deref().map(str::parse).transpose().map_err(|why| unfit("for", &why))
+}
+
+fn refuse(key: &str, is_there: bool) -> Result<(), Problem> {
+    if is_there { Err(unfit(key, &"this is for /drain")) } else { Ok(()) }
+}
+
+fn unfit(key: &str, why: &dyn Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("`{key}`: {why}"))
+}
+
+fn answer(outcome: Result<Done, Refusal>) -> Answer {
+    let done = outcome.map_err(|refusal| {
+        let status = match refusal {
+            Refusal::NoPool { .. } | Refusal::NoNode { .. } => StatusCode::NOT_FOUND,
+            Refusal::Drained(_) | Refusal::NotDrained(_) | Refusal::Shortfall(_) => StatusCode::CONFLICT,
+            Refusal::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Problem::new(status, refusal.to_string())
+    })?;
+    Ok(Json(Drained {
+        lease: shown(&done.lease),
+        kept: done.is_kept,
+        in_flight: done.in_flight,
+        available: done.rest.able(),
+        nodes: done.rest.all(),
+    }))
+}

@@ -1,0 +1,87 @@
+//! What there is to see of leases.
+
+use std::time::Duration;
+
+use super::report::time;
+use super::status::{self, NodeState, Status};
+use crate::clock;
+use crate::drain::Drains;
+use crate::lease::{Lease, Target};
+use crate::model::Name;
+use crate::observe::{NodeLease, NodeNow};
+
+/// Adds to each node its lease, and in the end those whose nodes are not there.
+pub(super) fn show(status: &mut Status, drains: &Drains) {
+    let (mut nodes, mut others) = (nodes(status), Vec::new());
+    for lease in drains.held() {
+        let shown = shown(&lease);
+        match nodes.iter_mut().find(|(pool, node)| lease_is_of(&lease, pool, &node.name)) {
+            Some((_, node)) => {
+                node.why = Some(why(&shown, node.in_flight));
+                node.state = NodeState::Drained;
+                node.state_seconds = Some(clock::steady().saturating_sub(lease.since) / 1_000);
+                node.lease = Some(shown);
+            }
+            None => others.push(shown),
+        }
+    }
+    status.leases_of_others = others;
+}
+
+fn nodes(status: &mut Status) -> Vec<(String, &mut status::Node)> {
+    status
+        .pools
+        .iter_mut()
+        .flat_map(|pool| {
+            let name = pool.name.clone();
+            pool.nodes.iter_mut().map(move |node| (name.clone(), node))
+        })
+        .collect()
+}
+
+fn lease_is_of(lease: &Lease, pool: &str, node: &str) -> bool {
+    lease.target.pool.as_str() == pool && lease.target.node == node
+}
+
+/// Why a drained node is, in words.
+fn why(lease: &status::Lease, in_flight: u32) -> String {
+    let left = humantime::format_duration(Duration::from_secs(lease.seconds_left));
+    let work = match in_flight {
+        0 => "empty".to_owned(),
+        1 => "1 request left".to_owned(),
+        count => format!("{count} requests left"),
+    };
+    format!("by {} for another {left}, {work}: {}", lease.owner, lease.reason)
+}
+
+/// A lease as people see it; its times are those of the clock on the wall.
+pub(super) fn shown(lease: &Lease) -> status::Lease {
+    let (now, wall) = (clock::steady(), clock::wall());
+    let ago = |at: u64| {
+        let ago = Duration::from_millis(now.saturating_sub(at));
+        time(wall.checked_sub(ago).unwrap_or(wall))
+    };
+    let left = Duration::from_millis(lease.left(now));
+    status::Lease {
+        node: lease.target.to_string(),
+        owner: lease.owner.clone(),
+        reason: lease.reason.to_string(),
+        since: ago(lease.since),
+        until: time(wall.checked_add(left).unwrap_or(wall)),
+        seconds_left: lease.left(now).div_ceil(1_000),
+        empty_since: lease.empty_since.map(ago),
+    }
+}
+
+/// Adds to each node what its lease is in numbers.
+pub(super) fn measure(nodes: &mut [NodeNow], drains: &Drains) {
+    let held = drains.held();
+    for node in nodes {
+        let lease = held.iter().find(|lease| lease_is_of(lease, &node.pool, &node.node));
+        let target = node.pool.parse::<Name>().map(|pool| Target { pool, node: node.node.clone() });
+        node.lease = NodeLease {
+            seconds_left: lease.map(|lease| lease.left(clock::steady()).div_ceil(1_000)),
+            is_overdue: target.is_ok_and(|target| drains.missed_for(&target).is_some()),
+        };
+    }
+}

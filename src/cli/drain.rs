@@ -1,0 +1,157 @@
+//! `bookend drain`, `undrain` and `renew`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use http::Method;
+
+use super::client::Target;
+use super::{complain_of, say};
+use crate::admin::status::{Node, Status};
+use crate::admin::{Drained, Problem, Wish};
+use crate::lease::{self, Reason, Term};
+use crate::terminal::counted;
+
+/// From one look to the next while a node empties.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// The node, as in web/web-02
+    #[arg(value_name = "POOL/NODE")]
+    node: lease::Target,
+    /// For how long, from 1s to 72h; then it comes back by itself
+    #[arg(long = "for", value_name = "TIME", default_value_t)]
+    term: Term,
+    /// What for, for whoever finds it drained
+    #[arg(long, value_name = "TEXT")]
+    reason: Reason,
+    /// Wait until the last request is over
+    #[arg(long)]
+    wait: bool,
+    /// Drain it even if no other node can serve
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Undrain {
+    /// The node, as in web/web-02
+    #[arg(value_name = "POOL/NODE")]
+    node: lease::Target,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Renew {
+    /// The node, as in web/web-02
+    #[arg(value_name = "POOL/NODE")]
+    node: lease::Target,
+    /// For how long from now on, from 1s to 72h
+    #[arg(long = "for", value_name = "TIME")]
+    term: Term,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Drains a node: 0 if that is done, and with `--wait` if the node is empty; 1 if not.
+pub(super) fn drain(wanted: &Drain) -> anyhow::Result<ExitCode> {
+    let wish = Wish {
+        node: wanted.node.to_string(),
+        term: Some(wanted.term.to_string()),
+        reason: Some(wanted.reason.to_string()),
+        force: wanted.force,
+    };
+    let Some(done) = send(&wanted.target, "/drain", &wish)? else { return Ok(ExitCode::FAILURE) };
+    say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
+    let rest = format!("{} of {} can serve without it", done.available, counted(done.nodes as u64, "node"));
+    let proof = if done.available > 0 { ", whether they can carry the load is unproven" } else { "" };
+    say(&format!("{rest}{proof}"));
+    warn_if_not_kept(&done);
+    if wanted.wait {
+        return wait(&wanted.target, &done);
+    }
+    say(&left(done.in_flight));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets a node come back: 0 if it may, 1 if it was not drained or cannot be told.
+pub(super) fn undrain(wanted: &Undrain) -> anyhow::Result<ExitCode> {
+    let wish = Wish { node: wanted.node.to_string(), ..Wish::default() };
+    let Some(done) = send(&wanted.target, "/undrain", &wish)? else { return Ok(ExitCode::FAILURE) };
+    say(&format!("{} comes back by a check, a trial and step by step", done.lease.node));
+    warn_if_not_kept(&done);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Gives a lease another time: 0 if that is done, 1 if not.
+pub(super) fn renew(wanted: &Renew) -> anyhow::Result<ExitCode> {
+    let term = Some(wanted.term.to_string());
+    let wish = Wish { node: wanted.node.to_string(), term, ..Wish::default() };
+    let Some(done) = send(&wanted.target, "/renew", &wish)? else { return Ok(ExitCode::FAILURE) };
+    say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
+    warn_if_not_kept(&done);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was done; `None` if it was refused, which is said.
+fn send(target: &Target, path: &str, wish: &Wish) -> anyhow::Result<Option<Drained>> {
+    let answer = target.send(path, serde_json::to_vec(wish).context("writing the request")?)?;
+    if answer.status.is_success() {
+        return Ok(Some(serde_json::from_slice(&answer.body).context("understanding the answer")?));
+    }
+    let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+    complain_of(&problem.detail);
+    Ok(None)
+}
+
+fn warn_if_not_kept(done: &Drained) {
+    if !done.kept {
+        complain_of("this is not written down: a restart of bookend would forget it; its log says why");
+    }
+}
+
+/// Counts down until the node has no request any more.
+fn wait(target: &Target, done: &Drained) -> anyhow::Result<ExitCode> {
+    let mut before = None;
+    loop {
+        let node = look(target, &done.lease.node)?;
+        if node.lease.is_none() {
+            complain_of(&format!("{} is no longer drained", done.lease.node));
+            return Ok(ExitCode::FAILURE);
+        }
+        if before != Some(node.in_flight) {
+            say(&left(node.in_flight));
+            before = Some(node.in_flight);
+        }
+        if node.in_flight == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+fn look(target: &Target, wanted: &str) -> anyhow::Result<Node> {
+    let answer = target.ask(&Method::GET, "/status")?;
+    let status: Status = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+    for pool in status.pools {
+        let prefix = format!("{}/", pool.name);
+        let is_wanted = |node: &Node| wanted.strip_prefix(&prefix) == Some(node.name.as_str());
+        if let Some(node) = pool.nodes.into_iter().find(is_wanted) {
+            return Ok(node);
+        }
+    }
+    bail!("{wanted} is no longer in the configuration")
+}
+
+fn left(in_flight: u32) -> String {
+    match in_flight {
+        0 => "it is empty".to_owned(),
+        count => format!("{} left", counted(count.into(), "request")),
+    }
+}

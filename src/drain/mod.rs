@@ -1,0 +1,318 @@
+//! Leases put into force: nodes get no new work while theirs runs, and come back when it is over.
+//!
+//! What people ask for changes the [`Leases`]; the nodes follow them, the journal keeps them, the observer tells of them.
+
+mod guard;
+mod keep;
+mod roll;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+pub use self::guard::{Rest, Shortfall};
+use self::keep::Keep;
+use self::roll::Roll;
+use crate::balance::Registry;
+use crate::clock;
+use crate::config::nearest;
+use crate::generation::Current;
+use crate::journal::{Found, Journal};
+use crate::lease::{Fact, Lease, Leases, Reason, Target, Term};
+use crate::observe::Observer;
+
+/// How often the leases are looked at; each ends this much late at the most.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// The leases in force.
+#[derive(Debug)]
+pub struct Drains {
+    leases: Mutex<Leases>,
+    /// Counts what changed in `leases` that has to be kept.
+    changes: AtomicU64,
+    keep: Keep,
+    current: Arc<Current>,
+    registry: Arc<Registry>,
+    observer: Arc<Observer>,
+}
+
+/// A drain that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The node.
+    pub target: Target,
+    /// Who asks.
+    pub owner: String,
+    /// What for.
+    pub reason: Reason,
+    /// For how long.
+    pub term: Term,
+    /// Whether even if no other node can serve.
+    pub is_forced: bool,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The lease as it is now, or was.
+    pub lease: Lease,
+    /// Whether the change outlives the process.
+    pub is_kept: bool,
+    /// Requests that are at the node.
+    pub in_flight: u32,
+    /// What the pool has left.
+    pub rest: Rest,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such pool.
+    #[error("there is no pool `{pool}`{}", meant(.nearest.as_deref()))]
+    NoPool {
+        /// What was asked for.
+        pool: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// There is no such node.
+    #[error("pool {} has no node `{}`{}", target.pool, target.node, meant(.nearest.as_deref()))]
+    NoNode {
+        /// What was asked for.
+        target: Target,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// It is drained already.
+    #[error("{} is drained already, by {} for another {}: {}; `bookend renew {} --for TIME` gives it more time",
+        .0.target, .0.owner, left(.0), .0.reason, .0.target)]
+    Drained(Box<Lease>),
+    /// It is not drained.
+    #[error("{0} is not drained")]
+    NotDrained(Target),
+    /// No other node could serve.
+    #[error("{0}")]
+    Shortfall(Shortfall),
+    /// There are more leases than anybody can look after.
+    #[error("there are too many leases")]
+    TooMany,
+}
+
+/// The work of looking after the leases; it ends on drop.
+#[derive(Debug)]
+pub struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Drains {
+    /// Takes up the leases that `journal` held, before any request can come.
+    pub fn new(
+        journal: Option<(Journal, Found)>,
+        current: Arc<Current>,
+        registry: Arc<Registry>,
+        observer: Arc<Observer>,
+    ) -> Self {
+        let now = clock::steady();
+        let (journal, found) = journal.unzip();
+        let Found { leases, damage } = found.unwrap_or_default();
+        if let Some(damage) = damage {
+            let aside = damage.set_aside.map(|path| path.display().to_string());
+            observer.leases_damaged(&damage.path.display(), &damage.why, aside.as_deref());
+        }
+        let (leases, over) = Leases::restored(leases, now);
+        for lease in leases.iter() {
+            observer.drain_goes_on(lease, now);
+        }
+        for lease in &over {
+            observer.lease_ended(lease);
+        }
+        let drains = Self {
+            leases: Mutex::new(leases),
+            // What is over need not be kept.
+            changes: AtomicU64::new(over.len() as u64),
+            keep: Keep::new(journal),
+            current,
+            registry,
+            observer,
+        };
+        drains.settle(&drains.leases.lock(), &drains.roll());
+        drains
+    }
+
+    /// Looks after the leases until what is returned is dropped.
+    pub fn watch(self: &Arc<Self>) -> Watch {
+        let drains = Arc::clone(self);
+        Watch(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                drains.review();
+                drains.save_if_due().await;
+            }
+        }))
+    }
+
+    /// Takes a node out for a while.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such node, it is drained already, or no other one could serve.
+    pub async fn drain(&self, order: Order) -> Result<Done, Refusal> {
+        let now = clock::steady();
+        let Order { target, owner, reason, term, is_forced } = order;
+        let (lease, rest) = {
+            // Two that drain the last two nodes at once must not both find one left.
+            let mut leases = self.leases.lock();
+            let roll = self.roll();
+            self.known(&roll, &target)?;
+            if let Some(lease) = leases.of(&target) {
+                return Err(Refusal::Drained(Box::new(lease.clone())));
+            }
+            if !leases.has_room() {
+                return Err(Refusal::TooMany);
+            }
+            let rest = guard::rest(&roll, &target, clock::millis());
+            if !is_forced {
+                guard::check(&rest).map_err(Refusal::Shortfall)?;
+            }
+            let lease = Lease::new(target, owner, reason, term, now);
+            leases.take(lease.clone());
+            self.changed();
+            self.settle(&leases, &roll);
+            (lease, rest)
+        };
+        self.observer.node_drained(&lease, term);
+        Ok(self.done(lease, rest).await)
+    }
+
+    /// Gives a lease another time, from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the node is not drained.
+    pub async fn renew(&self, target: &Target, term: Term, by: &str) -> Result<Done, Refusal> {
+        let lease = {
+            let mut leases = self.leases.lock();
+            let renewed = leases.renew(target, term, clock::steady()).cloned();
+            let lease = renewed.ok_or_else(|| self.no_lease(target))?;
+            self.changed();
+            lease
+        };
+        self.observer.lease_renewed(&lease, term, by);
+        let rest = guard::rest(&self.roll(), target, clock::millis());
+        Ok(self.done(lease, rest).await)
+    }
+
+    /// Lets a node come back before its time.
+    ///
+    /// # Errors
+    ///
+    /// If the node is not drained.
+    pub async fn undrain(&self, target: &Target, by: &str) -> Result<Done, Refusal> {
+        let lease = {
+            let mut leases = self.leases.lock();
+            let ended = leases.end(target, clock::steady());
+            let lease = ended.ok_or_else(|| self.no_lease(target))?;
+            self.changed();
+            self.settle(&leases, &self.roll());
+            lease
+        };
+        self.observer.node_undrained(&lease, by);
+        let rest = guard::rest(&self.roll(), target, clock::millis());
+        Ok(self.done(lease, rest).await)
+    }
+
+    /// The leases that run, by pool and node.
+    pub fn held(&self) -> Vec<Lease> {
+        self.leases.lock().iter().cloned().collect()
+    }
+
+    /// For how many milliseconds a node has been missed after its lease, if it is.
+    pub fn missed_for(&self, target: &Target) -> Option<u64> {
+        self.leases.lock().missed_for(target, clock::steady())
+    }
+
+    /// Why leases do not outlive the process, if they do not.
+    pub fn why_not_kept(&self) -> Option<String> {
+        self.keep.why_not()
+    }
+
+    async fn done(&self, lease: Lease, rest: Rest) -> Done {
+        self.save().await;
+        let in_flight = self.roll().in_flight(&lease.target);
+        Done { lease, is_kept: self.keep.why_not().is_none(), in_flight, rest }
+    }
+
+    /// Why a node has no lease: it may not even be there.
+    fn no_lease(&self, target: &Target) -> Refusal {
+        let unknown = self.known(&self.roll(), target);
+        unknown.err().unwrap_or_else(|| Refusal::NotDrained(target.clone()))
+    }
+
+    fn known(&self, roll: &Roll, target: &Target) -> Result<(), Refusal> {
+        let generation = self.current.load();
+        let Some(pool) = generation.pools().find(|pool| *pool.name() == target.pool) else {
+            let names = || generation.pools().map(|pool| pool.name().as_str());
+            let nearest = nearest(target.pool.as_str(), names()).map(str::to_owned);
+            return Err(Refusal::NoPool { pool: target.pool.to_string(), nearest });
+        };
+        if roll.has(target) {
+            return Ok(());
+        }
+        let names = pool.settings().nodes.iter().map(|node| node.name.as_str());
+        let nearest = nearest(&target.node, names).map(str::to_owned);
+        Err(Refusal::NoNode { target: target.clone(), nearest })
+    }
+
+    /// Looks at what time and traffic have changed.
+    fn review(&self) {
+        let facts = {
+            let mut leases = self.leases.lock();
+            if leases.is_empty() {
+                return;
+            }
+            let (roll, now) = (self.roll(), clock::millis());
+            let sight = |target: &Target| roll.sight(target);
+            let facts = leases.review(clock::steady(), sight, |target| roll.back(target, now));
+            if facts.iter().any(|fact| matches!(fact, Fact::Ended(_) | Fact::Reminder(..))) {
+                self.changed();
+            }
+            // Nodes may have come under another name.
+            self.settle(&leases, &roll);
+            facts
+        };
+        for fact in facts {
+            self.observer.lease(&fact, clock::steady());
+        }
+    }
+
+    /// Makes the nodes follow the leases, those that there will be as well.
+    fn settle(&self, leases: &Leases, roll: &Roll) {
+        let held = leases.iter().map(|lease| (lease.target.pool.clone(), lease.target.node.clone()));
+        self.registry.set_drained(held.collect());
+        roll.settle(leases, clock::millis());
+    }
+
+    fn roll(&self) -> Roll {
+        Roll::call(&self.current.load())
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map(|word| format!("; did you mean `{word}`?")).unwrap_or_default()
+}
+
+fn left(lease: &Lease) -> humantime::FormattedDuration {
+    let seconds = lease.left(clock::steady()).div_ceil(1_000);
+    humantime::format_duration(Duration::from_secs(seconds))
+}

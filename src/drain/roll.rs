@@ -1,0 +1,116 @@
+//! Who is there: the nodes of the generation in force, by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::generation::Generation;
+use crate::lease::{Leases, Return, Sight, Target};
+use crate::upstream::{Availability, Member, Stay, Why};
+
+/// The nodes of a generation.
+pub(super) struct Roll {
+    nodes: HashMap<Target, Present>,
+}
+
+/// A node; a name with several addresses is several members, and one with none yet is none.
+pub(super) struct Present {
+    is_checked: bool,
+    pub(super) members: Vec<Arc<Member>>,
+}
+
+impl Roll {
+    pub(super) fn call(generation: &Generation) -> Self {
+        let mut nodes = HashMap::new();
+        for pool in generation.pools() {
+            let is_checked = pool.settings().health_check.is_some();
+            let target = |node: &str| Target { pool: pool.name().clone(), node: node.to_owned() };
+            for node in &pool.settings().nodes {
+                nodes.insert(target(&node.name), Present { is_checked, members: Vec::new() });
+            }
+            for member in pool.members().iter() {
+                if let Some(present) = nodes.get_mut(&target(&member.name)) {
+                    present.members.push(Arc::clone(member));
+                }
+            }
+        }
+        Self { nodes }
+    }
+
+    pub(super) fn has(&self, target: &Target) -> bool {
+        self.nodes.contains_key(target)
+    }
+
+    /// The nodes of the same pool, in the order of their names.
+    pub(super) fn pool_of(&self, target: &Target) -> Vec<(&Target, &Present)> {
+        let mut nodes: Vec<_> = self.nodes.iter().filter(|(other, _)| other.pool == target.pool).collect();
+        nodes.sort_by_key(|(target, _)| *target);
+        nodes
+    }
+
+    /// Requests that are at a node.
+    pub(super) fn in_flight(&self, target: &Target) -> u32 {
+        self.nodes.get(target).map_or(0, Present::in_flight)
+    }
+
+    pub(super) fn sight(&self, target: &Target) -> Sight {
+        match self.nodes.get(target).map(Present::in_flight) {
+            None => Sight::Absent,
+            Some(0) => Sight::Empty,
+            Some(count) => Sight::Busy(count),
+        }
+    }
+
+    /// How far a node has come back; one with several addresses is as far as the last of them.
+    pub(super) fn back(&self, target: &Target, now: u64) -> Return {
+        let Some(present) = self.nodes.get(target) else { return Return::Back };
+        let mut state = Return::Back;
+        for member in &present.members {
+            match back(member, now) {
+                Return::Back => {}
+                Return::OnTrial => state = Return::OnTrial,
+                missing @ Return::Missing(_) => return missing,
+            }
+        }
+        state
+    }
+
+    /// Drains what has a lease, and lets come back what has none.
+    pub(super) fn settle(&self, leases: &Leases, now: u64) {
+        for (target, present) in &self.nodes {
+            let is_held = leases.of(target).is_some();
+            for member in &present.members {
+                if is_held {
+                    member.node.drain(now);
+                } else {
+                    member.node.undrain(present.is_checked, now);
+                }
+            }
+        }
+    }
+}
+
+impl Present {
+    fn in_flight(&self) -> u32 {
+        self.members.iter().map(|member| member.node.load().in_flight()).sum()
+    }
+
+    /// How the best of its members stands.
+    pub(super) fn availability(&self, now: u64) -> Option<Availability> {
+        self.members.iter().map(|member| member.node.availability(now)).min()
+    }
+}
+
+fn back(member: &Member, now: u64) -> Return {
+    match (member.node.availability(now), member.node.stay()) {
+        (Availability::Available | Availability::Suspect | Availability::Resting, _) => Return::Back,
+        // Somebody has drained it again.
+        (Availability::Drained, _) => Return::OnTrial,
+        (Availability::CheckFailed, _) => {
+            let failure = member.node.checks().failure;
+            Return::Missing(failure.map_or_else(|| "no check has passed".to_owned(), |why| why.to_string()))
+        }
+        (Availability::Ejected, Stay::Out { why: Why::Drained | Why::Checks, .. }) => Return::OnTrial,
+        (Availability::Ejected, Stay::Out { why, .. }) => Return::Missing(why.to_string()),
+        (Availability::Ejected, Stay::In | Stay::Returning { .. }) => Return::Back,
+    }
+}

@@ -1,0 +1,95 @@
+//! Telling of drains and their leases.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use log::{error, info, warn};
+
+use super::Observer;
+use crate::lease::{Fact, Lease, Term};
+
+impl Observer {
+    /// Somebody took a node out for a while.
+    pub fn node_drained(&self, lease: &Lease, term: Term) {
+        let (named, reason) = (named(lease), lease.reason.as_str());
+        info!(
+            "node is drained {named} by={owner:?} for={term:?} why={reason:?}",
+            owner = lease.owner,
+            term = term.to_string()
+        );
+    }
+
+    /// A node that was drained before the process began still is.
+    pub fn drain_goes_on(&self, lease: &Lease, now: u64) {
+        info!(
+            "node stays drained {} by={:?} left={:?} why={:?}",
+            named(lease),
+            lease.owner,
+            span(lease.left(now)),
+            lease.reason.as_str()
+        );
+    }
+
+    /// Somebody gave a lease another time.
+    pub fn lease_renewed(&self, lease: &Lease, term: Term, by: &str) {
+        info!("lease is renewed {} by={by:?} for={:?}", named(lease), term.to_string());
+    }
+
+    /// Somebody ended a lease before its time.
+    pub fn node_undrained(&self, lease: &Lease, by: &str) {
+        info!("node may come back {} by={by:?}", named(lease));
+    }
+
+    /// A lease ended while the process did not run.
+    pub fn lease_ended(&self, lease: &Lease) {
+        info!("lease ended {} by={:?} why={:?}", named(lease), lease.owner, lease.reason.as_str());
+    }
+
+    /// Something came to pass with a lease.
+    pub fn lease(&self, fact: &Fact, now: u64) {
+        match fact {
+            Fact::Empty(lease) => info!("node is empty {}", named(lease)),
+            Fact::Reminder(lease, tenths) => warn!(
+                "node is still drained {} by={:?} over={}% left={:?} why={:?}",
+                named(lease),
+                lease.owner,
+                u32::from(*tenths) * 10,
+                span(lease.left(now)),
+                lease.reason.as_str()
+            ),
+            Fact::Ended(lease) => self.lease_ended(lease),
+            Fact::NotBack(lease, late, why) => error!(
+                "node does not come back after its lease {} by={:?} for={:?} why={why:?}",
+                named(lease),
+                lease.owner,
+                span(*late)
+            ),
+            Fact::Back(lease) => info!("node is back after its lease {}", named(lease)),
+        }
+    }
+
+    /// The file of the leases could not be understood.
+    pub fn leases_damaged(&self, file: &dyn Display, why: &str, set_aside: Option<&str>) {
+        let aside = set_aside.unwrap_or("nowhere, it cannot be moved");
+        error!("leases are lost file={file} why={why:?} set_aside={aside:?}");
+    }
+
+    /// Leases will not outlive the process.
+    pub fn leases_not_kept(&self, why: &dyn Display) {
+        error!("leases are not kept, a restart would end them why={:?}", why.to_string());
+    }
+
+    /// Leases outlive the process again.
+    pub fn leases_kept_again(&self) {
+        info!("leases are kept again");
+    }
+}
+
+fn named(lease: &Lease) -> String {
+    format!("pool={} node={}", lease.target.pool, lease.target.node)
+}
+
+/// A time in whole seconds, so that it can be read.
+fn span(millis: u64) -> String {
+    humantime::format_duration(Duration::from_secs(millis.div_ceil(1_000))).to_string()
+}
