@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config, Problems};
+use crate::drain::{self, Loss};
 use crate::generation::{BuildError, Current, Generation};
 use crate::listen::{BindError, FrontDoor, Limits};
 use crate::observe::{Observer, OpenError, Prepared};
@@ -50,6 +51,9 @@ pub enum LoadError {
     /// The access log could not be opened.
     #[error(transparent)]
     AccessLog(#[from] OpenError),
+    /// A pool would have no node that can serve.
+    #[error(transparent)]
+    Loss(#[from] Loss),
     /// The operator's side cannot follow.
     #[error(transparent)]
     Operators(Box<dyn Error + Send + Sync>),
@@ -203,13 +207,16 @@ impl Reloader {
 
     /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
     ///
+    /// One that would leave a pool without a node that can serve is refused, unless `is_forced`.
+    ///
     /// `prepare` is for whatever stands above and follows the configuration as well: it changes nothing yet, and what it
     /// returns is handed back once all has worked.
     pub async fn reload<T>(
         &mut self,
+        is_forced: bool,
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
     ) -> Result<(u64, T), Arc<LoadError>> {
-        match self.try_reload(prepare).await {
+        match self.try_reload(is_forced, prepare).await {
             Ok((number, prepared)) => {
                 self.history.in_force();
                 self.observer.configuration_in_force(number, &self.source.name());
@@ -226,6 +233,7 @@ impl Reloader {
 
     async fn try_reload<T>(
         &mut self,
+        is_forced: bool,
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
     ) -> Result<(u64, T), LoadError> {
         let source = self.source.clone();
@@ -235,6 +243,9 @@ impl Reloader {
         let before = self.current.load();
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
+        if !is_forced {
+            drain::compare(&before, &next, clock::millis())?;
+        }
         let prepared = self.door.prepare(&next.config().listeners).await?;
         let above = prepare(next.config()).await?;
         // Last of all that can fail: a file that is not there yet is made by opening it.

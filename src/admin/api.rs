@@ -10,10 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::access::{Peer, Rules};
+use super::body::{has_body, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
 use super::problem::Problem;
@@ -119,8 +121,19 @@ async fn status(State(desk): State<Arc<Desk>>) -> Response {
     Json(report::status(&desk)).into_response()
 }
 
-async fn reload(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
-    match ask(&desk, Wanted::Reload).await? {
+/// How a reload is asked for; without a body it is as usual.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reload {
+    /// Whether even if a pool could not serve with it.
+    #[serde(default)]
+    force: bool,
+}
+
+async fn reload(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
+    let Reload { force: is_forced } =
+        if has_body(request.headers()) { object(request).await? } else { Reload::default() };
+    match ask(&desk, |answer| Wanted::Reload { is_forced, answer }).await? {
         Ok(generation) => Ok(Json(serde_json::json!({ "generation": generation })).into_response()),
         Err(why) => Err(Problem::refused(&why)),
     }

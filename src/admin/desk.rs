@@ -32,8 +32,14 @@ pub enum Phase {
 /// A change that somebody asked for; whoever makes it says what came of it.
 #[derive(Debug)]
 pub enum Wanted {
-    /// To load the configuration again: the number of the generation that is in force then.
-    Reload(oneshot::Sender<Result<u64, Arc<LoadError>>>),
+    /// To load the configuration again, even if a pool could not serve with it where that `is_forced`: the number of the
+    /// generation that is in force then.
+    Reload {
+        /// Whether even then.
+        is_forced: bool,
+        /// Where the outcome goes.
+        answer: oneshot::Sender<Result<u64, Arc<LoadError>>>,
+    },
     /// To open the file of the access log anew: the file, if there is one.
     Reopen(oneshot::Sender<Result<Option<PathBuf>, OpenError>>),
 }

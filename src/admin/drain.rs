@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::to_bytes;
 use axum::extract::{Extension, Request, State};
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::access::Peer;
-use super::api::LARGEST_BODY;
+use super::body::object;
 use super::desk::Desk;
 use super::leases::shown;
 use super::owner::owner;
@@ -59,7 +58,7 @@ pub(super) async fn drain(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Answer {
-    let wish = read(request).await?;
+    let wish = object::<Wish>(request).await?;
     let reason = wish.reason.as_deref().unwrap_or_default();
     let order = Order {
         target: target(&wish)?,
@@ -77,7 +76,7 @@ pub(super) async fn renew(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Answer {
-    let wish = read(request).await?;
+    let wish = object::<Wish>(request).await?;
     refuse("reason", wish.reason.is_some())?;
     refuse("force", wish.force)?;
     let term = term(&wish)?.ok_or_else(|| unfit("for", &"say for how long from now, as in `1h`"))?;
@@ -90,34 +89,11 @@ pub(super) async fn undrain(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Answer {
-    let wish = read(request).await?;
+    let wish = object::<Wish>(request).await?;
     refuse("for", wish.term.is_some())?;
     refuse("reason", wish.reason.is_some())?;
     refuse("force", wish.force)?;
     answer(desk.drains.undrain(&target(&wish)?, &owner(peer)).await)
-}
-
-async fn read(request: Request) -> Result<Wish, Problem> {
-    if !is_json(request.headers()) {
-        let detail = "the body is an object of JSON, and Content-Type: application/json says so";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
-    let most = usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX);
-    let body = to_bytes(request.into_body(), most).await.map_err(|_| {
-        let detail = format!("the body breaks off, or is longer than {LARGEST_BODY} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    })?;
-    serde_json::from_slice(&body).map_err(|why| {
-        // It repeats what it was told, which may be anything.
-        let why: String = why.to_string().chars().take(300).collect();
-        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not understood: {why}"))
-    })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
 }
 
 fn target(wish: &Wish) -> Result<Target, Problem> {

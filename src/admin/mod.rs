@@ -8,6 +8,7 @@ mod access;
 mod api;
 mod ask;
 mod bind;
+mod body;
 mod desk;
 mod drain;
 mod leases;

@@ -56,7 +56,9 @@ impl Problem {
     pub(super) fn refused(why: &LoadError) -> Self {
         let status = match why {
             LoadError::Problems(_) | LoadError::Read { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            LoadError::Bind(_) | LoadError::AccessLog(_) | LoadError::Operators(_) => StatusCode::CONFLICT,
+            LoadError::Bind(_) | LoadError::AccessLog(_) | LoadError::Loss(_) | LoadError::Operators(_) => {
+                StatusCode::CONFLICT
+            }
             LoadError::Build(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let problems = problems(why);
@@ -77,6 +79,7 @@ pub(super) fn problems(why: &LoadError) -> Vec<ConfigProblem> {
         | LoadError::Build(_)
         | LoadError::Bind(_)
         | LoadError::AccessLog(_)
+        | LoadError::Loss(_)
         | LoadError::Operators(_) => Vec::new(),
     }
 }

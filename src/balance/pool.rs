@@ -241,8 +241,10 @@ impl Pool {
     fn backend(&self, node: &config::Node, place: Place) -> Option<Backend> {
         let addr = address(&place)?;
         let live = self.registry.node(&self.name, place);
-        if self.registry.is_drained(&self.name, &node.name) {
-            live.drain(clock::millis());
+        // One that was drained under another name, or the last time that it was here, is not for ever.
+        match self.registry.is_drained(&self.name, &node.name) {
+            true => live.drain(clock::millis()),
+            false => live.undrain(self.settings.health_check.is_some(), clock::millis()),
         }
         let member = Member {
             name: node.name.clone(),

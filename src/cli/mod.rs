@@ -40,7 +40,7 @@ enum Command {
     /// Show how a running bookend is; ends with 0 if all is well, with 1 if not
     Status(status::Wanted),
     /// Let a running bookend read its configuration again, and wait for the outcome
-    Reload(Target),
+    Reload(reload::Wanted),
     /// See what it does: two servers of its own under load, one is killed and comes back
     Demo(demo::Wanted),
     #[command(hide = true)]
@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => serve(run),
         Command::Check(file) => check(&file),
         Command::Status(wanted) => return told(status::run(&wanted)),
-        Command::Reload(target) => return told(reload::run(&target)),
+        Command::Reload(wanted) => return told(reload::run(&wanted)),
         Command::Demo(wanted) => return told(demo::run(&wanted)),
         Command::DemoNode(node) => return told(demo::serve_node(&node)),
         Command::Drain(wanted) => return told(drain::drain(&wanted)),

@@ -3,12 +3,22 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::Args;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::client::Target;
 use super::{complain_of, say};
 use crate::admin::Problem;
+
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    #[command(flatten)]
+    target: Target,
+    /// Even if that leaves a pool without a node that can serve
+    #[arg(long)]
+    force: bool,
+}
 
 /// What a reload that worked is answered with.
 #[derive(Deserialize)]
@@ -17,8 +27,11 @@ struct Done {
 }
 
 /// Reloads: 0 if the configuration is in force, 2 if it has problems, 1 if anything else is in the way.
-pub(super) fn run(target: &Target) -> anyhow::Result<ExitCode> {
-    let answer = target.ask(&Method::POST, "/reload")?;
+pub(super) fn run(wanted: &Wanted) -> anyhow::Result<ExitCode> {
+    let answer = match wanted.force {
+        true => wanted.target.send("/reload", br#"{"force":true}"#.to_vec())?,
+        false => wanted.target.ask(&Method::POST, "/reload")?,
+    };
     if answer.status.is_success() {
         let done: Done = serde_json::from_slice(&answer.body).context("understanding the answer")?;
         say(&format!("generation {} is in force", done.generation));

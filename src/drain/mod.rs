@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-pub use self::guard::{Rest, Shortfall};
+pub use self::guard::{Loss, Rest, Shortfall, compare};
 use self::keep::Keep;
 use self::roll::Roll;
 use crate::balance::Registry;

@@ -1,10 +1,11 @@
 //! Who is there: the nodes of the generation in force, by name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::generation::Generation;
 use crate::lease::{Leases, Return, Sight, Target};
+use crate::model::Name;
 use crate::upstream::{Availability, Member, Stay, Why};
 
 /// The nodes of a generation.
@@ -40,9 +41,14 @@ impl Roll {
         self.nodes.contains_key(target)
     }
 
-    /// The nodes of the same pool, in the order of their names.
-    pub(super) fn pool_of(&self, target: &Target) -> Vec<(&Target, &Present)> {
-        let mut nodes: Vec<_> = self.nodes.iter().filter(|(other, _)| other.pool == target.pool).collect();
+    /// The pools, in the order of their names.
+    pub(super) fn pools(&self) -> BTreeSet<&Name> {
+        self.nodes.keys().map(|target| &target.pool).collect()
+    }
+
+    /// The nodes of a pool, in the order of their names.
+    pub(super) fn pool(&self, pool: &Name) -> Vec<(&Target, &Present)> {
+        let mut nodes: Vec<_> = self.nodes.iter().filter(|(target, _)| target.pool == *pool).collect();
         nodes.sort_by_key(|(target, _)| *target);
         nodes
     }

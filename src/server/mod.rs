@@ -174,15 +174,15 @@ async fn follow(
         let wish = tokio::select! {
             wish = signals.next() => wish,
             Some(wanted) = wanted.recv() => match wanted {
-                Wanted::Reload(answer) => Wish::Reload(Some(answer)),
+                Wanted::Reload { is_forced, answer } => Wish::Reload(is_forced, Some(answer)),
                 Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
             },
         };
         // A file system or a resolver that hangs must not make the process deaf.
         match wish {
             Wish::Stop(stop) => return stop,
-            Wish::Reload(answer) => tokio::select! {
-                outcome = reload(reloader, operators) => {
+            Wish::Reload(is_forced, answer) => tokio::select! {
+                outcome = reload(reloader, is_forced, operators) => {
                     // Whoever asked may be gone.
                     let _ = answer.map(|answer| answer.send(outcome));
                 }
@@ -199,11 +199,15 @@ async fn follow(
 }
 
 /// Loads the configuration again, for the proxy and for the operator's side.
-async fn reload(reloader: &mut Reloader, operators: &mut Serving) -> Result<u64, Arc<LoadError>> {
+async fn reload(
+    reloader: &mut Reloader,
+    is_forced: bool,
+    operators: &mut Serving,
+) -> Result<u64, Arc<LoadError>> {
     let prepare = async |config: &Config| {
         operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
     };
-    let (number, prepared) = reloader.reload(prepare).await?;
+    let (number, prepared) = reloader.reload(is_forced, prepare).await?;
     operators.follow(prepared);
     Ok(number)
 }
@@ -240,9 +244,9 @@ async fn write_last_lines(observer: &Arc<Observer>) {
 
 /// What the process is asked to do.
 enum Wish {
-    /// With where the outcome goes that somebody waits for.
-    Reload(Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
-    /// The same.
+    /// Whether it is forced, and where the outcome goes that somebody waits for.
+    Reload(bool, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
+    /// Where the outcome goes.
     Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
     Stop(&'static str),
 }
@@ -269,7 +273,7 @@ impl Signals {
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload(None),
+            _ = self.hangup.recv() => Wish::Reload(false, None),
             _ = self.user1.recv() => Wish::Reopen(None),
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),

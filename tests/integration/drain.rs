@@ -249,7 +249,8 @@ fn lease_survives_a_reload_even_of_its_node() {
     until("the address is let in", || b.count() > 0);
     assert_eq!((c.count(), is_drained(&bookend, 1), is_drained(&bookend, 2)), (0, true, false));
 
-    assert_eq!(bookend.reload_site(&site(&[&a])), Reload::InForce);
+    let without = site(&[&a]);
+    assert_eq!(bookend.reload_site(&without), Reload::InForce);
     let status = done(&bookend, "status");
     assert!(status.contains("web/web-02 is drained, and in no configuration"), "{status}");
     assert_eq!(bookend.reload_site(&site(&[&a, &c])), Reload::InForce);
@@ -332,6 +333,29 @@ fn every_node_drained_still_serves() {
     load.wait_for(100);
     load.finish();
     assert!(refused(&bookend, "status").contains("pool web has no node that can serve"));
+}
+
+#[test]
+fn reload_that_leaves_only_a_drained_node_is_refused_unless_forced() {
+    let (a, b, c) = (Origin::answering("a"), Origin::answering("b"), Origin::answering("c"));
+    let bookend = Bookend::start(&site(&[&a, &b]));
+    done(&bookend, "drain web/web-01 --reason test");
+    let write = |site: &Site| bookend.write_configuration(&site.to_yaml(&[bookend.address()]));
+    write(&site(&[&a]));
+    let text = refused(&bookend, "reload");
+    let wanted =
+        "pool web would have no node that can serve: web-01 is drained; web-02 can serve now (`bookend";
+    assert!(text.contains(wanted), "{text}");
+    assert_eq!(bookend.reload_site(&site(&[&a])), Reload::Refused);
+    assert_eq!(fetch(bookend.address(), "/").text(), "b");
+    write(&site(&[&a, &c]));
+    done(&bookend, "reload");
+    assert_eq!(fetch(bookend.address(), "/").text(), "c", "what is not known yet counts as good");
+    write(&site(&[&a]));
+    done(&bookend, "reload --force");
+    assert_eq!(fetch(bookend.address(), "/").text(), "a", "the last resort");
+    write(&site(&[&a]).with_pool("queue: off"));
+    done(&bookend, "reload");
 }
 
 #[test]

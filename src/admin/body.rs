@@ -1,0 +1,39 @@
+//! Bodies of requests: objects of JSON, no longer than they need to be.
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::api::LARGEST_BODY;
+use super::problem::Problem;
+
+/// Whether there is a body at all.
+pub(super) fn has_body(headers: &HeaderMap) -> bool {
+    let is_none = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+    !is_none || headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+/// The object of a body.
+pub(super) async fn object<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    if !is_json(request.headers()) {
+        let detail = "the body is an object of JSON, and Content-Type: application/json says so";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let most = usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX);
+    let body = to_bytes(request.into_body(), most).await.map_err(|_| {
+        let detail = format!("the body breaks off, or is longer than {LARGEST_BODY} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    })?;
+    serde_json::from_slice(&body).map_err(|why| {
+        // It repeats what it was told, which may be anything.
+        let why: String = why.to_string().chars().take(300).collect();
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not understood: {why}"))
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
