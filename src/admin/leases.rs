@@ -1,5 +1,6 @@
 //! What there is to see of leases.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::report::time;
@@ -7,40 +8,28 @@ use super::status::{self, NodeState, Status};
 use crate::clock;
 use crate::drain::Drains;
 use crate::lease::{Lease, Target};
-use crate::model::Name;
 use crate::observe::{NodeLease, NodeNow};
 
 /// Adds to each node its lease, and in the end those whose nodes are not there.
 pub(super) fn show(status: &mut Status, drains: &Drains) {
-    let (mut nodes, mut others) = (nodes(status), Vec::new());
-    for lease in drains.held() {
-        let shown = shown(&lease);
-        match nodes.iter_mut().find(|(pool, node)| lease_is_of(&lease, pool, &node.name)) {
-            Some((_, node)) => {
-                node.why = Some(why(&shown, node.in_flight));
-                node.state = NodeState::Drained;
-                node.state_seconds = Some(clock::steady().saturating_sub(lease.since) / 1_000);
-                node.lease = Some(shown);
-            }
-            None => others.push(shown),
+    let mut leases = by_node(drains);
+    for pool in &mut status.pools {
+        for node in &mut pool.nodes {
+            let Some(lease) = leases.remove(&(pool.name.clone(), node.name.clone())) else { continue };
+            let shown = shown(&lease);
+            node.why = Some(why(&shown, node.in_flight));
+            node.state = NodeState::Drained;
+            node.state_seconds = Some(clock::steady().saturating_sub(lease.since) / 1_000);
+            node.lease = Some(shown);
         }
     }
-    status.leases_of_others = others;
+    status.leases_of_others = leases.values().map(shown).collect();
 }
 
-fn nodes(status: &mut Status) -> Vec<(String, &mut status::Node)> {
-    status
-        .pools
-        .iter_mut()
-        .flat_map(|pool| {
-            let name = pool.name.clone();
-            pool.nodes.iter_mut().map(move |node| (name.clone(), node))
-        })
-        .collect()
-}
-
-fn lease_is_of(lease: &Lease, pool: &str, node: &str) -> bool {
-    lease.target.pool.as_str() == pool && lease.target.node == node
+/// The leases by pool and node.
+fn by_node(drains: &Drains) -> BTreeMap<(String, String), Lease> {
+    let named = |lease: Lease| ((lease.target.pool.to_string(), lease.target.node.clone()), lease);
+    drains.held().into_iter().map(named).collect()
 }
 
 /// Why a drained node is, in words.
@@ -75,13 +64,13 @@ pub(super) fn shown(lease: &Lease) -> status::Lease {
 
 /// Adds to each node what its lease is in numbers.
 pub(super) fn measure(nodes: &mut [NodeNow], drains: &Drains) {
-    let held = drains.held();
+    let (leases, missed) = (by_node(drains), drains.missed());
     for node in nodes {
-        let lease = held.iter().find(|lease| lease_is_of(lease, &node.pool, &node.node));
-        let target = node.pool.parse::<Name>().map(|pool| Target { pool, node: node.node.clone() });
+        let lease = leases.get(&(node.pool.clone(), node.node.clone()));
+        let is_meant = |target: &Target| target.pool.as_str() == node.pool && target.node == node.node;
         node.lease = NodeLease {
             seconds_left: lease.map(|lease| lease.left(clock::steady()).div_ceil(1_000)),
-            is_overdue: target.is_ok_and(|target| drains.missed_for(&target).is_some()),
+            is_overdue: missed.iter().any(is_meant),
         };
     }
 }

@@ -114,14 +114,13 @@ impl Drop for Watch {
 impl Drains {
     /// Takes up the leases that `journal` held, before any request can come.
     pub fn new(
-        journal: Option<(Journal, Found)>,
+        (journal, found): (Option<Journal>, Found),
         current: Arc<Current>,
         registry: Arc<Registry>,
         observer: Arc<Observer>,
     ) -> Self {
         let now = clock::steady();
-        let (journal, found) = journal.unzip();
-        let Found { leases, damage } = found.unwrap_or_default();
+        let Found { leases, damage } = found;
         if let Some(damage) = damage {
             let aside = damage.set_aside.map(|path| path.display().to_string());
             observer.leases_damaged(&damage.path.display(), &damage.why, aside.as_deref());
@@ -233,9 +232,9 @@ impl Drains {
         self.leases.lock().iter().cloned().collect()
     }
 
-    /// For how many milliseconds a node has been missed after its lease, if it is.
-    pub fn missed_for(&self, target: &Target) -> Option<u64> {
-        self.leases.lock().missed_for(target, clock::steady())
+    /// The nodes that are not back although their leases are over, once somebody was told.
+    pub fn missed(&self) -> Vec<Target> {
+        self.leases.lock().missed().cloned().collect()
     }
 
     /// Why leases do not outlive the process, if they do not.

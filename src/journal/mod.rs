@@ -72,30 +72,34 @@ pub struct Found {
 }
 
 impl Journal {
-    /// Opens the journal in `directory`, which is there, and reads what it holds.
+    /// Opens the journal in `directory`, and reads what it holds: also where nothing can be written any more, but not where
+    /// it is another process's.
     ///
     /// Blocks on the file system.
-    ///
-    /// # Errors
-    ///
-    /// If another process has it, or a file cannot be opened; a damaged one is none.
-    pub fn open(directory: &Path) -> Result<(Self, Found), JournalError> {
+    pub fn open(directory: &Path) -> (Result<Self, JournalError>, Found) {
+        let journal = Self::lock(directory);
+        if matches!(journal, Err(JournalError::Taken { .. })) {
+            return (journal, Found::default());
+        }
+        let path = directory.join(LEASES);
+        match file::read(&path, leases::parse) {
+            Ok((leases, damage)) => (journal, Found { leases: leases.unwrap_or_default(), damage }),
+            Err(source) => {
+                let unread = JournalError::File { doing: "reading", path, source };
+                (journal.and(Err(unread)), Found::default())
+            }
+        }
+    }
+
+    fn lock(directory: &Path) -> Result<Self, JournalError> {
         let path = directory.join(LOCK);
         let failed = |source| JournalError::File { doing: "opening", path: path.clone(), source };
         let lock = file::open_own(&path).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(JournalError::Taken { path: directory.to_owned() }),
-            Err(why) => return Err(failed(why.into())),
+            Ok(()) => Ok(Self { directory: directory.to_owned(), _lock: lock }),
+            Err(Errno::WOULDBLOCK) => Err(JournalError::Taken { path: directory.to_owned() }),
+            Err(why) => Err(failed(why.into())),
         }
-        let path = directory.join(LEASES);
-        let (leases, damage) = file::read(&path, leases::parse).map_err(|source| JournalError::File {
-            doing: "reading",
-            path,
-            source,
-        })?;
-        let found = Found { leases: leases.unwrap_or_default(), damage };
-        Ok((Self { directory: directory.to_owned(), _lock: lock }, found))
     }
 
     /// Writes these leases in the place of all before, so that a crash at whatever moment leaves either these or those.

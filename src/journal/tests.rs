@@ -35,6 +35,11 @@ impl Drop for Directory {
     }
 }
 
+fn open(directory: &Directory) -> (Journal, Found) {
+    let (journal, found) = Journal::open(&directory.0);
+    (journal.unwrap(), found)
+}
+
 fn lease(node: &str) -> Lease {
     let reason = "kernel \"test\"\\ 🦀".parse().unwrap();
     Lease::new(format!("web/{node}").parse().unwrap(), "anna".to_owned(), reason, Term::default(), 5_000)
@@ -44,14 +49,14 @@ fn lease(node: &str) -> Lease {
 fn leases_are_read_as_they_were_written() {
     let directory = Directory::new("round");
     let leases: Vec<_> = ["web-01", "10.0.0.1:80", "unix:/run/a b.sock"].map(lease).into();
-    let (journal, found) = Journal::open(&directory.0).unwrap();
+    let (journal, found) = open(&directory);
     assert!(found.leases.is_empty() && found.damage.is_none());
     journal.write_leases([lease("before")].iter()).unwrap();
     journal.write_leases(leases.iter()).unwrap();
     assert_eq!(fs::metadata(directory.leases()).unwrap().mode() & 0o777, 0o600);
-    assert!(matches!(Journal::open(&directory.0), Err(JournalError::Taken { .. })));
+    assert!(matches!(Journal::open(&directory.0).0, Err(JournalError::Taken { .. })));
     drop(journal);
-    let (_journal, found) = Journal::open(&directory.0).unwrap();
+    let (_journal, found) = open(&directory);
     assert_eq!((found.leases, found.damage), (leases, None));
     assert_eq!(directory.names(), [LOCK, LEASES]);
 }
@@ -59,7 +64,7 @@ fn leases_are_read_as_they_were_written() {
 #[test]
 fn every_damage_is_set_aside_and_none_is_believed() {
     let directory = Directory::new("damage");
-    let (journal, _) = Journal::open(&directory.0).unwrap();
+    let (journal, _) = open(&directory);
     journal.write_leases([lease("web-01"), lease("web-02")].iter()).unwrap();
     drop(journal);
     let good = fs::read(directory.leases()).unwrap();
@@ -73,7 +78,7 @@ fn every_damage_is_set_aside_and_none_is_believed() {
     let mut count = 0;
     for bytes in flipped.chain(cut).chain(longer) {
         fs::write(directory.leases(), &bytes).unwrap();
-        let (_journal, found) = Journal::open(&directory.0).unwrap();
+        let (_journal, found) = open(&directory);
         let damage = found.damage.unwrap_or_else(|| panic!("believed {:?}", String::from_utf8_lossy(&bytes)));
         assert!(found.leases.is_empty(), "{damage:?}");
         let aside = damage.set_aside.unwrap();
@@ -88,7 +93,7 @@ fn every_damage_is_set_aside_and_none_is_believed() {
 fn what_is_no_file_is_set_aside() {
     let directory = Directory::new("none");
     fs::create_dir(directory.leases()).unwrap();
-    let (_journal, found) = Journal::open(&directory.0).unwrap();
+    let (_journal, found) = open(&directory);
     assert_eq!(found.damage.unwrap().why, "it is no file");
     assert!(!directory.leases().exists());
 }
@@ -98,7 +103,7 @@ fn damages_of_one_second_have_names_of_their_own() {
     let directory = Directory::new("names");
     for _ in 0..3 {
         fs::write(directory.leases(), "nonsense").unwrap();
-        Journal::open(&directory.0).unwrap().1.damage.unwrap();
+        open(&directory).1.damage.unwrap();
     }
     let aside = directory.names().iter().filter(|name| name.contains(".damaged-")).count();
     assert_eq!(aside, 3, "{:?}", directory.names());
@@ -107,15 +112,15 @@ fn damages_of_one_second_have_names_of_their_own() {
 #[test]
 fn what_a_crash_left_half_written_is_in_nobodys_way() {
     let directory = Directory::new("crash");
-    let (journal, _) = Journal::open(&directory.0).unwrap();
+    let (journal, _) = open(&directory);
     journal.write_leases([lease("web-01")].iter()).unwrap();
     fs::write(directory.0.join("leases.json.new"), "bookend 1 0123").unwrap();
     drop(journal);
-    let (journal, found) = Journal::open(&directory.0).unwrap();
+    let (journal, found) = open(&directory);
     assert_eq!(found.leases, [lease("web-01")]);
     journal.write_leases([].iter()).unwrap();
     drop(journal);
-    assert!(Journal::open(&directory.0).unwrap().1.leases.is_empty());
+    assert!(open(&directory).1.leases.is_empty());
     assert_eq!(directory.names(), [LOCK, LEASES]);
 }
 
@@ -123,8 +128,20 @@ fn what_a_crash_left_half_written_is_in_nobodys_way() {
 fn ten_thousand_leases_fit() {
     let directory = Directory::new("many");
     let leases: Vec<_> = (0..10_000).map(|number| lease(&format!("web-{number:05}"))).collect();
-    let (journal, _) = Journal::open(&directory.0).unwrap();
+    let (journal, _) = open(&directory);
     journal.write_leases(leases.iter()).unwrap();
     drop(journal);
-    assert_eq!(Journal::open(&directory.0).unwrap().1.leases, leases);
+    assert_eq!(open(&directory).1.leases, leases);
+}
+
+#[test]
+fn leases_are_read_where_nothing_can_be_written() {
+    let directory = Directory::new("read-only");
+    open(&directory).0.write_leases([lease("web-01")].iter()).unwrap();
+    // What keeps even root from opening a file for writing.
+    fs::remove_file(directory.0.join(LOCK)).unwrap();
+    fs::create_dir(directory.0.join(LOCK)).unwrap();
+    let (journal, found) = Journal::open(&directory.0);
+    assert!(matches!(journal, Err(JournalError::File { .. })), "{journal:?}");
+    assert_eq!(found.leases, [lease("web-01")]);
 }

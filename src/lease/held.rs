@@ -100,10 +100,9 @@ impl Leases {
         self.held.len() < MOST
     }
 
-    /// For how many milliseconds a node has been missed after its lease, if it is.
-    pub fn missed_for(&self, target: &Target, now: u64) -> Option<u64> {
-        let ending = self.endings.get(target).filter(|ending| ending.told > 0)?;
-        Some(now.saturating_sub(ending.since))
+    /// The nodes that are not back although their leases are over, once somebody was told.
+    pub fn missed(&self) -> impl Iterator<Item = &Target> {
+        self.endings.values().filter(|ending| ending.told > 0).map(|ending| &ending.lease.target)
     }
 
     /// Takes a lease; one that the node had before is over without a word.

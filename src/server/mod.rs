@@ -100,7 +100,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
-    let journal = bound.state_dir().and_then(|directory| open_journal(directory, &observer));
+    let journal = bound.state_dir().map(|directory| open_journal(directory, &observer)).unwrap_or_default();
     let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
     let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
     let _watch = drains.watch();
@@ -152,14 +152,10 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 }
 
 /// The journal in `directory`, with what it holds; without one bookend forgets at its end what it was asked for.
-fn open_journal(directory: &Path, observer: &Observer) -> Option<(Journal, Found)> {
-    match Journal::open(directory) {
-        Ok(opened) => Some(opened),
-        Err(why) => {
-            observer.leases_not_kept(&why.in_full());
-            None
-        }
-    }
+fn open_journal(directory: &Path, observer: &Observer) -> (Option<Journal>, Found) {
+    let (journal, found) = Journal::open(directory);
+    let journal = journal.map_err(|why| observer.leases_not_kept(&why.in_full()));
+    (journal.ok(), found)
 }
 
 /// Does what signals and operators ask for until a signal asks for the end.

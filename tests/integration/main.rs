@@ -24,6 +24,7 @@ mod finishing;
 mod framing;
 mod headers;
 mod health;
+mod hostile;
 mod limits;
 mod load;
 mod monitoring;
