@@ -25,8 +25,11 @@ const PROMISE: Promise = Promise {
 /// A node works on for who has left, and nobody can know who will leave: half of what it does may be in vain.
 const SOME_LEAVE: Promise = Promise { served: 0.4, ..PROMISE };
 
-/// What bookend lacks for these.
-const AWAITS: Option<&str> = Some("the learnt limit and the overload line");
+/// Who asks now and then is served, but for a moment in which nobody knows yet what the node can carry.
+const FLOODED: Promise = Promise { others_refused: 10, ..PROMISE };
+
+/// What bookend lacks for these: it fills a node that it knows nothing of before that has answered.
+const COLD: Option<&str> = Some("a bound before the first answers");
 
 /// Whatever a row does not say.
 pub(crate) const ROW: Row = Row {
@@ -43,7 +46,7 @@ pub(crate) const ROW: Row = Row {
     is_short: false,
     is_compared: false,
     promise: PROMISE,
-    awaits: AWAITS,
+    awaits: None,
 };
 
 pub(crate) const TABLE: &[Row] = &[
@@ -63,9 +66,17 @@ pub(crate) const TABLE: &[Row] = &[
         overload: 3.0,
         outage: Outage::FromTheStart,
         is_short: true,
+        awaits: COLD,
         ..ROW
     },
-    Row { name: "slow_nodes_one_floods", capacity: 100, clients: Clients::OneFloods, is_short: true, ..ROW },
+    Row {
+        name: "slow_nodes_one_floods",
+        capacity: 100,
+        clients: Clients::OneFloods,
+        is_short: true,
+        promise: FLOODED,
+        ..ROW
+    },
     // As it was, and what of it can be another way.
     Row { name: "as_it_was", is_compared: true, ..ROW },
     Row { name: "mixed_methods", methods: Methods::Mixed, is_compared: true, ..ROW },
@@ -82,7 +93,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row { name: "3_times_too_much_mixed_methods", overload: 3.0, methods: Methods::Mixed, ..ROW },
     Row { name: "3_times_too_much_for_both", overload: 3.0, outage: Outage::Never, ..ROW },
     Row { name: "cold", outage: Outage::FromTheStart, is_compared: true, ..ROW },
-    Row { name: "cold_at_3_times", outage: Outage::FromTheStart, overload: 3.0, ..ROW },
+    Row { name: "cold_at_3_times", outage: Outage::FromTheStart, overload: 3.0, awaits: COLD, ..ROW },
     Row { name: "cold_mixed_methods", outage: Outage::FromTheStart, methods: Methods::Mixed, ..ROW },
     Row { name: "kept_alive", fresh: 0.0, ..ROW },
     Row { name: "fresh_connections", fresh: 1.0, ..ROW },
@@ -94,6 +105,7 @@ pub(crate) const TABLE: &[Row] = &[
         overload: 3.0,
         clients: Clients::OneFloods,
         is_compared: true,
+        promise: FLOODED,
         ..ROW
     },
     Row {
@@ -101,6 +113,7 @@ pub(crate) const TABLE: &[Row] = &[
         capacity: 400,
         clients: Clients::OneFloods,
         methods: Methods::Mixed,
+        promise: FLOODED,
         ..ROW
     },
     // What makes it worse.

@@ -52,7 +52,7 @@ fn variants() -> Vec<(&'static str, String, Tuning)> {
     add("goal", &[0.5, 0.6, 0.85, 1.0], |t, v| t.goal = v);
     add("grace", &[1.0, 1.1, 1.5, 2.0], |t, v| t.grace = v);
     add("grace of the young", &[1.0, 1.5, 2.0], |t, v| t.grace_of_young = v);
-    add("proof (ms)", &[100.0, 250.0, 1_000.0], |t, v| t.proof = v as u64);
+    add("proof (ms)", &[100.0, 250.0, 1_000.0], |t, v| t.proof = v);
     add("step", &[0.5, 0.8], |t, v| t.step = v);
     add("sample", &[50.0, 100.0, 400.0], |t, v| t.sample = v as u32);
     add("forget (ms)", &[2_000.0, 30_000.0, 60_000.0], |t, v| t.forget = v as u64);

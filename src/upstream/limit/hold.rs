@@ -25,6 +25,9 @@ const SURVIVABLE: f64 = 0.9;
 /// Places that bring so much of what they promise are needed.
 const FRUITFUL: f64 = 0.6;
 
+/// So much less of a throughput is missed, however many places were taken away for it.
+const NOTICED: f64 = 0.15;
+
 /// Less than this part of a limit has to be enough before it is lowered.
 const ENOUGH: f64 = 0.85;
 
@@ -61,9 +64,26 @@ pub(super) struct Hold {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Measure {
+pub(super) struct Measure {
     answers: u32,
     length: f64,
+}
+
+impl Measure {
+    pub(super) fn add(&mut self, window: &Window) {
+        self.answers += window.answers;
+        self.length += window.length;
+    }
+
+    /// For how long it was measured, in milliseconds.
+    pub(super) fn length(&self) -> f64 {
+        self.length
+    }
+
+    /// Answers in a millisecond.
+    pub(super) fn rate(&self) -> f64 {
+        f64::from(self.answers) / self.length
+    }
 }
 
 impl Hold {
@@ -86,8 +106,19 @@ impl Hold {
     }
 
     /// The same for a node of which little is known.
-    pub(super) fn of_young(self, is_young: bool) -> Self {
-        Self { is_young, doubt_at: if is_young { 0 } else { self.doubt_at }, ..self }
+    pub(super) fn of_young(self) -> Self {
+        Self { is_young: true, doubt_at: 0, ..self }
+    }
+
+    /// Goes at once to where the node would be at ease, if it finishes as much there as it did, so many in a millisecond. A
+    /// node that slows down while it has too much to do finishes more, and has no time for small steps.
+    pub(super) fn try_goal(mut self, rate: f64, usual: &Usual, tuning: &Tuning) -> Self {
+        let goal = (rate * usual.goal(tuning)).max(2.0 * usual.waiting()).max(self.most * 0.5);
+        if goal < self.most * ENOUGH {
+            self.before = Some((self.most, rate));
+            self.set(goal);
+        }
+        self
     }
 
     /// Holds well under `most`, at which too many attempts fail.
@@ -140,12 +171,11 @@ impl Hold {
             self.set(self.most + self.most.sqrt());
             return None;
         }
-        self.measure.answers += window.answers;
-        self.measure.length += window.length;
+        self.measure.add(window);
         if !self.is_measured(1, tuning) {
             return None;
         }
-        let rate = f64::from(self.measure.answers) / self.measure.length;
+        let rate = self.measure.rate();
         self.judge(rate, window.end, usual, tuning);
         Some(rate)
     }
@@ -162,7 +192,8 @@ impl Hold {
     fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
         if let Some((most, rate_before)) = self.before {
             let (places, answers) = (self.most / most, rate / rate_before);
-            let is_fruitful = (answers - 1.0) / (places - 1.0) > FRUITFUL;
+            let worth = (FRUITFUL * (places - 1.0)).max(-NOTICED);
+            let is_fruitful = if places > 1.0 { answers - 1.0 > worth } else { answers - 1.0 < worth };
             // That places are missed is the graver finding, and has to be surer.
             if is_fruitful && !self.is_measured(2, tuning) {
                 return;
@@ -185,14 +216,16 @@ impl Hold {
             }
         }
         let is_doubted = now > self.doubt_at;
-        let goal = rate * usual.goal(tuning);
+        // What it had to do when it was well is not too much.
+        let floor = usual.waiting() * tuning.step;
+        let goal = (rate * usual.goal(tuning)).max(floor);
         if is_doubted && self.is_young {
             self.before = Some((self.most, rate));
             self.set(self.most / tuning.step);
         } else if goal < self.most * ENOUGH && self.most > LEAST {
             // Smaller steps are lost in the noise.
             self.before = Some((self.most, rate));
-            self.set(self.most * tuning.step);
+            self.set((self.most * tuning.step).max(floor));
         } else if goal > self.most * MORE {
             self.set(goal.min(self.most + self.most.sqrt()));
         } else {

@@ -1,6 +1,6 @@
 //! Learning from windows when to limit a node, and to what.
 
-use super::hold::Hold;
+use super::hold::{Hold, Measure};
 use super::tuning::Tuning;
 use super::usual::Usual;
 use super::window::{LEAST, Window};
@@ -47,7 +47,7 @@ enum Stage {
     Free,
     /// The node is late: attempts may not become many more than they were when it was found so. If it is an overload they
     /// would; a burst, or as many clients as there are, or a slow database, never reaches this.
-    Wary { most: f64, late_at: u64, pressed_since: Option<u64> },
+    Wary { most: f64, late_at: u64, pressed: Measure },
     /// It was reached, which is an overload.
     Holding(Hold),
 }
@@ -131,29 +131,37 @@ impl Learner {
                 usual.pause(window);
                 let grace = if usual.is_young() { self.tuning.grace_of_young } else { self.tuning.grace };
                 let most = (waiting * grace).max(waiting + 2.0 * waiting.sqrt());
-                Stage::Wary { most, late_at: window.end, pressed_since: None }
+                Stage::Wary { most, late_at: window.end, pressed: Measure::default() }
             }
             Stage::Free => {
                 self.show(window);
                 usual.learn(window, &self.tuning);
                 Stage::Free
             }
-            Stage::Wary { most, late_at, pressed_since } if window.is_pressed() => {
+            Stage::Wary { most, late_at, mut pressed } if window.is_pressed() => {
                 usual.pause(window);
-                let since = pressed_since.unwrap_or(window.end.saturating_sub(window.length as u64));
-                if window.end.saturating_sub(since) >= self.tuning.proof {
+                pressed.add(window);
+                if pressed.length() >= self.tuning.proof {
                     let hold = Hold::new(most, self.tuning.forget, window.end);
-                    return Stage::Holding(hold.of_young(usual.is_young()));
+                    let rate = pressed.rate();
+                    return Stage::Holding(if usual.is_young() {
+                        hold.of_young()
+                    } else if rate < usual.rate(&Window { answers: 0, ..*window }) {
+                        hold.try_goal(rate, usual, &self.tuning)
+                    } else {
+                        hold
+                    });
                 }
                 let raised = if usual.is_quick(window, &self.tuning) { most + most.sqrt() } else { most };
-                Stage::Wary { most: raised, late_at, pressed_since: Some(since) }
+                Stage::Wary { most: raised, late_at, pressed }
             }
             Stage::Wary { most, late_at, .. } => {
                 // It is late without being asked for more and more: it may have become slower.
                 usual.learn(window, &self.tuning);
                 let late_at = if self.is_late(window, usual) { window.end } else { late_at.min(window.end) };
                 let is_over = window.end.saturating_sub(late_at) > CALM;
-                if is_over { Stage::Free } else { Stage::Wary { most, late_at, pressed_since: None } }
+                let pressed = Measure::default();
+                if is_over { Stage::Free } else { Stage::Wary { most, late_at, pressed } }
             }
             Stage::Holding(mut hold) => {
                 let rate = hold.look(window, usual, &self.tuning);
@@ -179,7 +187,7 @@ impl Learner {
             let most = (2.0 * usual).max(2.0 * LEAST);
             self.stage = match self.stage {
                 Stage::Free | Stage::Wary { .. } => {
-                    Stage::Wary { most, late_at: u64::MAX, pressed_since: None }
+                    Stage::Wary { most, late_at: u64::MAX, pressed: Measure::default() }
                 }
                 holding @ Stage::Holding(_) => holding,
             };

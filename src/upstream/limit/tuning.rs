@@ -24,7 +24,7 @@ pub struct Tuning {
     /// The same while little is known of it.
     pub grace_of_young: f64,
     /// For how long it has to press against that until it is an overload, in milliseconds.
-    pub proof: u64,
+    pub proof: f64,
     /// What remains of a limit after a step down.
     pub step: f64,
     /// Answers that make a throughput known well enough to be compared.
@@ -52,7 +52,7 @@ impl Default for Tuning {
             goal: 0.7,
             grace: 1.25,
             grace_of_young: 1.25,
-            proof: 300,
+            proof: 300.0,
             step: 0.7,
             sample: 200,
             forget: 10_000,

@@ -7,7 +7,7 @@ use super::window::Window;
 const SOONEST: f64 = 50.0;
 
 /// How many waits have to pass until what is usual is no longer young.
-const YOUTH: f64 = 20.0;
+const YOUTH: f64 = 10.0;
 
 /// Nodes that were seen to answer in less than this, in milliseconds, are given more time than others, but no more than this
 /// many times as much.
