@@ -9,6 +9,7 @@ mod api;
 mod ask;
 mod bind;
 mod body;
+mod capacity;
 mod desk;
 mod drain;
 mod leases;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::desk::{Desk, Phase};
-use super::leases;
 use super::problem::problems;
 use super::recent::{Counts, counts};
 use super::status::{Configuration, FirstByte, Node, NodeState, Pool, Refused, Requests, Status};
+use super::{capacity, leases};
 use crate::balance;
 use crate::clock;
 use crate::config;
@@ -56,10 +56,13 @@ pub(super) fn now(desk: &Desk) -> Now {
     let (mut nodes, mut pools) = (Vec::new(), Vec::new());
     for pool in generation.pools() {
         let members = pool.members();
+        let (headroom, is_headroom_proven) = capacity::spare(pool, millis);
         pools.push(PoolNow {
             pool: pool.name().to_string(),
             waiting: pool.parking().len(),
             in_line: pool.line().len(),
+            headroom,
+            is_headroom_proven,
         });
         for node in &pool.settings().nodes {
             let members = of_node(&members, node);
@@ -69,6 +72,8 @@ pub(super) fn now(desk: &Desk) -> Now {
                 is_available: members.iter().any(|m| m.node.availability(millis) == Availability::Available),
                 in_flight: members.iter().map(|m| m.node.load().in_flight()).sum(),
                 limit: limit(&members),
+                shown: capacity::shown(&members),
+                capacity: capacity::capacity(&members).unwrap_or_default(),
                 lease: NodeLease::default(),
             });
         }
@@ -134,6 +139,7 @@ impl Sources<'_> {
             shed: self.tally.shed.get(name).copied().unwrap_or_default(),
             overloaded: pool.line().lost_within(RECENTLY, self.now),
             requests: requests(outcomes),
+            headroom: capacity::headroom(pool, self.now),
             nodes,
         }
     }
@@ -157,6 +163,8 @@ impl Sources<'_> {
             share: (recent > 0).then(|| own as f64 / recent as f64),
             in_flight: members.iter().map(|member| member.node.load().in_flight()).sum(),
             limit: limit(members),
+            shown_per_second: capacity::shown(members),
+            capacity_per_second: capacity::capacity(members),
             requests: requests(outcomes),
             first_byte: first_byte.map(|Latency { mean, p50, p99 }| FirstByte { mean, p50, p99 }),
             attempts_failed,

@@ -95,8 +95,25 @@ pub struct Pool {
     pub overloaded: bool,
     /// Requests for it.
     pub requests: Requests,
+    /// What it could carry without its largest node; `None` if no node can serve.
+    pub headroom: Option<Headroom>,
     /// Its nodes, in the order of the file.
     pub nodes: Vec<Node>,
+}
+
+/// What a pool would have to spare, or lack, without its largest node; in answers a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Headroom {
+    /// The node that carries the most.
+    pub without: String,
+    /// What all nodes carry now.
+    pub load: f64,
+    /// What the others have shown that they can carry.
+    pub rest: f64,
+    /// `rest` less `load`.
+    pub spare: f64,
+    /// `enough` if the others have carried the load, `lacking` if all were at their limits at less, else `unproven`.
+    pub proof: String,
 }
 
 /// One server.
@@ -122,6 +139,10 @@ pub struct Node {
     pub in_flight: u32,
     /// How many of them may wait for the heads of their answers, if it was found to have more to do than it can.
     pub limit: Option<u32>,
+    /// The most answers in a second that it gave for ten seconds without being late; 0 if it never has for so long.
+    pub shown_per_second: f64,
+    /// Answers in a second that it gives with more to do than it can; `None` if it never was at its limit.
+    pub capacity_per_second: Option<f64>,
     /// Requests that ended at it.
     pub requests: Requests,
     /// From the last byte of a request to the first of its answer; `None` if there was none.

@@ -11,7 +11,7 @@ use http::Method;
 use super::client::Target;
 use super::say;
 use crate::admin::Problem;
-use crate::admin::status::{Node, Pool, Refused, Requests, Status};
+use crate::admin::status::{Headroom, Node, Pool, Refused, Requests, Status};
 use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
@@ -143,7 +143,38 @@ fn table(pool: &Pool, has_colour: bool) -> String {
         "{head}, {serving}{waiting}{in_line}, {}{shed}\n{}",
         summary(&pool.requests),
         aligned(&rows, has_colour)
-    )
+    ) + &pool.headroom.as_ref().map_or_else(String::new, |headroom| spare(headroom, has_colour))
+}
+
+/// What the pool would have to spare, or lack, without its largest node.
+fn spare(headroom: &Headroom, has_colour: bool) -> String {
+    let (without, load) = (&headroom.without, rate(headroom.load));
+    let rest = rate(headroom.rest);
+    let (text, colour) = match headroom.proof.as_str() {
+        "enough" => (
+            format!("without {without} the others have carried {rest} answers/s, and {load} are asked for"),
+            Colour::Dim,
+        ),
+        "lacking" => (
+            format!(
+                "without {without} the others can carry {rest} answers/s, and {load} are asked for: it would lack {}",
+                rate(-headroom.spare)
+            ),
+            Colour::Yellow,
+        ),
+        _ => (
+            format!(
+                "without {without} the others have carried {rest} answers/s, and {load} are asked for: unproven, none was near its limit"
+            ),
+            Colour::Dim,
+        ),
+    };
+    paint(&format!("{text}\n"), colour, has_colour)
+}
+
+/// Answers a second, as precise as people read them.
+fn rate(per_second: f64) -> String {
+    format!("{per_second:.0}")
 }
 
 fn headings() -> Vec<Cell> {

@@ -2,6 +2,8 @@
 
 use prometheus::{Error, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::capacity::CapacityGauges;
+
 /// What is read when somebody asks, instead of being kept.
 #[derive(Debug, Default)]
 pub struct Now {
@@ -28,6 +30,10 @@ pub struct PoolNow {
     pub waiting: usize,
     /// Requests that wait for a place because every node is full.
     pub in_line: usize,
+    /// Answers in a second that it could give beyond what it gives, without its largest node; below 0 it would lack them.
+    pub headroom: f64,
+    /// Whether what its nodes have shown proves that.
+    pub is_headroom_proven: bool,
 }
 
 /// A node as it is when somebody asks.
@@ -43,6 +49,10 @@ pub struct NodeNow {
     pub in_flight: u32,
     /// How many attempts may wait at it for the heads of their answers, as far as that was learnt.
     pub limit: Option<u32>,
+    /// The most answers in a second that it gave for ten seconds without being late.
+    pub shown: f64,
+    /// Answers in a second that it gives at its limit; 0 if it never was there.
+    pub capacity: f64,
     /// Who keeps it from work.
     pub lease: NodeLease,
 }
@@ -67,6 +77,7 @@ pub(super) struct Gauges {
     node_overdue: IntGaugeVec,
     pool_waiting: IntGaugeVec,
     pool_in_line: IntGaugeVec,
+    capacity: CapacityGauges,
     connections: IntGauge,
     generation: IntGauge,
     last_reload: IntGauge,
@@ -128,6 +139,7 @@ impl Gauges {
                 "Requests that wait for a place because every node of their pool is full.",
                 &["pool"],
             )?,
+            capacity: CapacityGauges::new(registry)?,
             connections: gauge(registry, "bookend_connections", "Client connections that are open.")?,
             generation: gauge(
                 registry,
@@ -154,11 +166,12 @@ impl Gauges {
         self.last_reload.set(i64::from(now.is_last_reload_good));
         self.pool_waiting.reset();
         self.pool_in_line.reset();
-        for PoolNow { pool, waiting, in_line } in &now.pools {
+        for PoolNow { pool, waiting, in_line, .. } in &now.pools {
             for (gauge, count) in [(&self.pool_waiting, waiting), (&self.pool_in_line, in_line)] {
                 gauge.with_label_values(&[pool]).set(i64::try_from(*count).unwrap_or(i64::MAX));
             }
         }
+        self.capacity.set(&now.nodes, &now.pools);
         self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
         let by_node = [
@@ -171,7 +184,7 @@ impl Gauges {
         for gauges in by_node {
             gauges.reset();
         }
-        for NodeNow { pool, node, is_available, in_flight, limit, lease } in &now.nodes {
+        for NodeNow { pool, node, is_available, in_flight, limit, lease, .. } in &now.nodes {
             let labels = [pool, node];
             self.node_available.with_label_values(&labels).set(i64::from(*is_available));
             self.node_in_flight.with_label_values(&labels).set(i64::from(*in_flight));

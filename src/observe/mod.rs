@@ -4,6 +4,7 @@
 //! of state.
 
 mod access_log;
+mod capacity;
 mod drains;
 mod gauges;
 mod metrics;

@@ -191,6 +191,12 @@ impl Node {
         self.traffic.lock().standing.stay()
     }
 
+    /// Its good answers in a second, over the last ten.
+    pub fn rate(&self, now: u64) -> f64 {
+        let (good, _) = self.traffic.lock().evidence.counts(now);
+        f64::from(good) / 10.0
+    }
+
     /// What checks said.
     pub fn checks(&self) -> Checks {
         self.checks.lock().clone()

@@ -156,6 +156,25 @@ fn status_counts_what_is_in_flight() {
 }
 
 #[test]
+fn what_two_nodes_share_proves_nothing_of_one() {
+    let nodes = ["a", "b"].map(Origin::answering);
+    let bookend = Bookend::start(&site(&nodes.each_ref()));
+    let mut client = Client::connect(bookend.address());
+    for _ in 0..40 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    let headroom = &status(&bookend)["pools"][0]["headroom"];
+    assert_eq!((&headroom["load"], &headroom["rest"]), (&4.0.into(), &2.0.into()), "{headroom}");
+    assert_eq!((&headroom["spare"], &headroom["proof"]), (&(-2.0).into(), &"unproven".into()), "{headroom}");
+    assert!(said(&bookend.command("status")).contains("unproven"), "{}", said(&bookend.command("status")));
+    assert!(
+        String::from_utf8(bookend.ask("/metrics"))
+            .unwrap()
+            .contains("bookend_pool_headroom_proven{pool=\"web\"} 0")
+    );
+}
+
+#[test]
 fn status_without_a_bookend_ends_with_1() {
     let output = program().args(["status", "--socket", "/nonexistent/admin.sock"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
