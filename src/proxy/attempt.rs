@@ -30,7 +30,7 @@ use crate::config::NodeTimeouts;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
-use crate::upstream::{Asker, Member, Pass, Patience, Place, Slot, Tie, Vigil, tie};
+use crate::upstream::{Asker, Availability, Member, Pass, Patience, Place, Slot, Tie, Vigil, tie};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -213,12 +213,19 @@ impl Attempts {
         }
     }
 
+    /// Why there is no place at a node that stands like this. Nobody stands in line before one that something speaks against:
+    /// whoever is there is to be refused, and those who wait for it to come back have more time, and go at its pace.
+    fn without_place(&self, standing: Availability) -> Nowhere {
+        let is_refused = standing != Availability::Available || self.parked.is_some();
+        if is_refused { Nowhere::Refused } else { Nowhere::Full }
+    }
+
     /// Picks the best node for the next attempt, takes a place there, and remembers it as tried.
     fn next(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<(), Nowhere> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
         if !self.may_enter(pool, asker == Asker::Repeatable) {
-            return Err(Nowhere::Full);
+            return Err(self.without_place(Availability::Available));
         }
         let key = affinity.key;
         let member = self
@@ -227,7 +234,8 @@ impl Attempts {
             .or_else(|| pool.select(asker, key, |member| !self.has_refused(member)))
             .ok_or(Nowhere::Refused)?;
         let since = clock::millis();
-        let slot = Some(member.enter(since).ok_or(Nowhere::Full)?);
+        let place = member.enter(since);
+        let slot = Some(place.ok_or_else(|| self.without_place(member.node.availability(since)))?);
         self.history.push(Attempt { member, reach: None, slot, since, open: None });
         self.is_reserved = true;
         Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::client::{Kind, Record};
 use crate::clock::Moment;
-use crate::node::{Entry, Event};
+use crate::node::{Entry, Event, Place};
 
 /// All that was seen.
 pub(crate) struct Evidence {
@@ -93,7 +93,10 @@ impl Evidence {
 
     /// This quantile of the latencies of what was scheduled in `from..until`, is of these kinds and was served.
     pub(crate) fn latency(&self, quantile: f64, kinds: &[Kind], from: Moment, until: Moment) -> Duration {
-        let served = self.scheduled(from, until).filter(|one| one.is_served() && kinds.contains(&one.kind));
+        // Long polls and streams take as long as they take.
+        let is_prompt = |one: &&Record| !matches!(one.place, Place::LongPoll | Place::Events);
+        let served = self.scheduled(from, until).filter(is_prompt);
+        let served = served.filter(|one| one.is_served() && kinds.contains(&one.kind));
         quantile_of(served.filter_map(Record::latency).collect(), quantile)
     }
 
