@@ -132,6 +132,7 @@ fn missing(query: &str, exposed: &BTreeMap<String, BTreeSet<String>>) -> Vec<Str
         "and",
         "count",
         "min",
+        "max",
         "unless",
         "vector",
         "increase",
