@@ -28,6 +28,10 @@ const SOME_LEAVE: Promise = Promise { served: 0.4, ..PROMISE };
 /// Who asks now and then is served, but for a moment in which nobody knows yet what the node can carry.
 const FLOODED: Promise = Promise { others_refused: 10, ..PROMISE };
 
+/// In debug builds, beside each other and at so few requests a second, the throughput by which a limit is judged takes seconds
+/// to be known. What the issue says is for the long form; this is what no run may miss.
+const BRIEF: Promise = Promise { served: 0.5, others_refused: 10, ..PROMISE };
+
 /// What bookend lacks for these: it fills a node that it knows nothing of before that has answered.
 const COLD: Option<&str> = Some("a bound before the first answers");
 
@@ -51,13 +55,14 @@ pub(crate) const ROW: Row = Row {
 
 pub(crate) const TABLE: &[Row] = &[
     // In debug builds and beside each other: slow nodes.
-    Row { name: "slow_nodes", capacity: 200, is_short: true, ..ROW },
+    Row { name: "slow_nodes", capacity: 200, is_short: true, promise: BRIEF, ..ROW },
     Row {
         name: "slow_nodes_mixed_methods",
         capacity: 120,
         workers: 4,
         methods: Methods::Mixed,
         is_short: true,
+        promise: BRIEF,
         ..ROW
     },
     Row {
@@ -74,7 +79,7 @@ pub(crate) const TABLE: &[Row] = &[
         capacity: 100,
         clients: Clients::OneFloods,
         is_short: true,
-        promise: FLOODED,
+        promise: BRIEF,
         ..ROW
     },
     // As it was, and what of it can be another way.
