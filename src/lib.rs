@@ -15,7 +15,7 @@
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    continuation  terminal  lease                  what goes on after a break; text in columns and colours; drains that end
+//!    continuation  terminal  lease  incident  redundancy
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -45,6 +45,7 @@ pub mod demo;
 pub mod drain;
 pub mod generation;
 pub mod headers;
+pub mod incident;
 pub mod journal;
 pub mod lease;
 pub mod listen;

@@ -201,7 +201,7 @@ impl Reloader {
         reloader.door.open(prepared);
         reloader.history.in_force();
         reloader.tell_of_the_key(&first);
-        reloader.observer.configuration_in_force(first.number(), &reloader.source.name());
+        reloader.observer.configuration_in_force(first.number(), &reloader.source.name(), &[]);
         Ok(reloader)
     }
 
@@ -219,7 +219,7 @@ impl Reloader {
         match self.try_reload(is_forced, prepare).await {
             Ok((number, prepared)) => {
                 self.history.in_force();
-                self.observer.configuration_in_force(number, &self.source.name());
+                self.observer.configuration_in_force(number, &self.source.name(), &[]);
                 Ok((number, prepared))
             }
             Err(why) => {

@@ -186,7 +186,7 @@ impl Drains {
             self.settle(&leases, &roll);
             (lease, rest)
         };
-        self.observer.node_drained(&lease, term);
+        self.observer.node_drained(&lease, term, is_forced);
         Ok(self.done(lease, rest).await)
     }
 

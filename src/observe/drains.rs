@@ -6,17 +6,25 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use super::Observer;
+use crate::incident::What;
 use crate::lease::{Fact, Lease, Term};
 
 impl Observer {
     /// Somebody took a node out for a while.
-    pub fn node_drained(&self, lease: &Lease, term: Term) {
+    pub fn node_drained(&self, lease: &Lease, term: Term, is_forced: bool) {
         let (named, reason) = (named(lease), lease.reason.as_str());
         info!(
             "node is drained {named} by={owner:?} for={term:?} why={reason:?}",
             owner = lease.owner,
             term = term.to_string()
         );
+        let what = What::Drained {
+            by: lease.owner.clone(),
+            reason: lease.reason.to_string(),
+            until: lease.until,
+            forced: is_forced,
+        };
+        self.publish(lease, what);
     }
 
     /// A node that was drained before the process began still is.
@@ -33,39 +41,59 @@ impl Observer {
     /// Somebody gave a lease another time.
     pub fn lease_renewed(&self, lease: &Lease, term: Term, by: &str) {
         info!("lease is renewed {} by={by:?} for={:?}", named(lease), term.to_string());
+        self.publish(lease, What::Renewed { by: by.to_owned(), until: lease.until });
     }
 
     /// Somebody ended a lease before its time.
     pub fn node_undrained(&self, lease: &Lease, by: &str) {
         info!("node may come back {} by={by:?}", named(lease));
+        self.publish(lease, What::Undrained { by: by.to_owned() });
     }
 
     /// A lease ended while the process did not run.
     pub fn lease_ended(&self, lease: &Lease) {
         info!("lease ended {} by={:?} why={:?}", named(lease), lease.owner, lease.reason.as_str());
+        let (by, reason) = (lease.owner.clone(), lease.reason.to_string());
+        self.publish(lease, What::LeaseEnded { by, reason });
     }
 
     /// Something came to pass with a lease.
     pub fn lease(&self, fact: &Fact, now: u64) {
         match fact {
-            Fact::Empty(lease) => info!("node is empty {}", named(lease)),
-            Fact::Reminder(lease, tenths) => warn!(
-                "node is still drained {} by={:?} over={}% left={:?} why={:?}",
-                named(lease),
-                lease.owner,
-                u32::from(*tenths) * 10,
-                span(lease.left(now)),
-                lease.reason.as_str()
-            ),
+            Fact::Empty(lease) => {
+                info!("node is empty {}", named(lease));
+                self.publish(lease, What::Empty);
+            }
+            Fact::Reminder(lease, tenths) => self.reminded(lease, u32::from(*tenths) * 10, now),
             Fact::Ended(lease) => self.lease_ended(lease),
-            Fact::NotBack(lease, late, why) => error!(
-                "node does not come back after its lease {} by={:?} for={:?} why={why:?}",
-                named(lease),
-                lease.owner,
-                span(*late)
-            ),
-            Fact::Back(lease) => info!("node is back after its lease {}", named(lease)),
+            Fact::NotBack(lease, late, why) => {
+                error!(
+                    "node does not come back after its lease {} by={:?} for={:?} why={why:?}",
+                    named(lease),
+                    lease.owner,
+                    span(*late)
+                );
+                self.publish(lease, What::NotBack { why: why.clone() });
+            }
+            Fact::Back(lease) => {
+                info!("node is back after its lease {}", named(lease));
+                self.publish(lease, What::Back);
+            }
         }
+    }
+
+    fn reminded(&self, lease: &Lease, percent: u32, now: u64) {
+        let (by, reason, until) = (lease.owner.clone(), lease.reason.to_string(), lease.until);
+        warn!(
+            "node is still drained {} by={by:?} over={percent}% left={:?} why={reason:?}",
+            named(lease),
+            span(lease.left(now))
+        );
+        self.publish(lease, What::Reminded { by, reason, until, percent });
+    }
+
+    fn publish(&self, lease: &Lease, what: What) {
+        self.feed.publish(Some(lease.target.pool.as_str()), Some(&lease.target.node), what);
     }
 
     /// The file of the leases could not be understood.

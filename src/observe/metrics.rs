@@ -41,6 +41,7 @@ pub struct Metrics {
     pub(super) wait_seconds: HistogramVec,
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
+    events_lost: IntCounter,
     gauges: Gauges,
 }
 
@@ -53,9 +54,10 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let histograms = |name, help, labels| histograms(&registry, name, help, labels);
+        let counters = |name, help, labels| counters(&registry, name, help, labels);
+        let counter = |name, help| counter(&registry, name, help);
         let metrics = Self {
             requests: counters(
-                &registry,
                 "bookend_requests_total",
                 "Requests that ended, by what became of them.",
                 &["route", "pool", "node", "class", "outcome"],
@@ -66,7 +68,6 @@ impl Metrics {
                 &["route"],
             )?,
             attempts: counters(
-                &registry,
                 "bookend_attempts_failed_total",
                 "Attempts at a node that failed, by how far they got and whether another followed.",
                 &["pool", "node", "reach", "followed"],
@@ -76,26 +77,18 @@ impl Metrics {
                 "From the last byte of a request to the head of the node's answer.",
                 &["pool", "node"],
             )?,
-            reloads: counters(
-                &registry,
-                "bookend_reloads_total",
-                "Reloads, by how they ended.",
-                &["result"],
-            )?,
+            reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
             connections_refused: counters(
-                &registry,
                 "bookend_connections_refused_total",
                 "Connections of clients that were refused, by the limit they met.",
                 &["limit"],
             )?,
             node_transitions: counters(
-                &registry,
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",
                 &["pool", "node", "to"],
             )?,
             bodies_not_kept: counters(
-                &registry,
                 "bookend_bodies_not_kept_total",
                 "Bodies of requests that could not be kept for another attempt, by why.",
                 &["pool", "why"],
@@ -106,14 +99,16 @@ impl Metrics {
                 &["pool", "end"],
             )?,
             access_log_dropped: counter(
-                &registry,
                 "bookend_access_log_dropped_total",
                 "Lines of the access log that were dropped because they could not be written in time.",
             )?,
             access_log_write_errors: counter(
-                &registry,
                 "bookend_access_log_write_errors_total",
                 "Writes to the access log that failed; what was to be written is tried again.",
+            )?,
+            events_lost: counter(
+                "bookend_events_lost_total",
+                "Events that were neither kept nor passed on because too many came at once.",
             )?,
             gauges: Gauges::new(&registry)?,
             registry,
@@ -169,6 +164,10 @@ impl Metrics {
 
     pub(super) fn access_log_write_errors(&self) -> &IntCounter {
         &self.access_log_write_errors
+    }
+
+    pub(super) fn events_lost(&self) -> &IntCounter {
+        &self.events_lost
     }
 
     pub(super) fn attempt_failed(&self, attempt: &Attempt<'_>) {

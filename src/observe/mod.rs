@@ -4,10 +4,13 @@
 //! of state.
 
 mod access_log;
+mod alarms;
 mod capacity;
 mod drains;
+mod feed;
 mod gauges;
 mod metrics;
+mod standing;
 mod tally;
 
 use std::error::Error;
@@ -16,13 +19,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use log::{error, info, warn};
+use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
+use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
+use crate::incident::{Event, What};
 use crate::retry::{NotKept, Outcome, Reach};
-use crate::upstream::Transition;
 
 /// Milliseconds between two lines of a kind that traffic can cause.
 const QUIET: u64 = 1_000;
@@ -32,6 +37,7 @@ const QUIET: u64 = 1_000;
 pub struct Observer {
     /// The clock, in milliseconds.
     now: fn() -> u64,
+    feed: Feed,
     metrics: Metrics,
     access_log: AccessLog,
     saved: Limited,
@@ -120,12 +126,13 @@ impl WaitEnd {
 }
 
 impl Observer {
-    /// An observer that tells the time by `now`, in milliseconds since any moment.
+    /// An observer that tells the time by `now`, in milliseconds since any moment, and dates events by `steady`, in
+    /// milliseconds since 1970.
     ///
     /// # Errors
     ///
     /// Only if a metric's name were wrong.
-    pub fn new(now: fn() -> u64) -> Result<Self, prometheus::Error> {
+    pub fn new(now: fn() -> u64, steady: fn() -> u64) -> Result<Self, prometheus::Error> {
         let metrics = Metrics::new()?;
         let access_log = AccessLog::new(access_log::Facts {
             now,
@@ -135,6 +142,7 @@ impl Observer {
         });
         Ok(Self {
             now,
+            feed: Feed::new(steady, metrics.events_lost().clone()),
             metrics,
             access_log,
             saved: Limited::default(),
@@ -151,6 +159,17 @@ impl Observer {
     /// The access log.
     pub fn access_log(&self) -> &AccessLog {
         &self.access_log
+    }
+
+    /// Every event from now on.
+    pub fn listen(&self) -> mpsc::Receiver<Event> {
+        self.feed.listen()
+    }
+
+    /// The process begins.
+    pub fn started(&self, version: &str) {
+        info!("started version={version}");
+        self.feed.publish(None, None, What::Started { version: version.to_owned() });
     }
 
     /// An attempt at a node failed.
@@ -195,45 +214,11 @@ impl Observer {
         });
     }
 
-    /// A node's standing changed.
-    pub fn node(&self, pool: &str, node: &str, transition: Transition, why: &dyn Display) {
-        let to = match transition {
-            Transition::Up => "up",
-            Transition::Down => "down",
-            Transition::Suspect => "suspect",
-            Transition::Ejected(_) => "ejected",
-            Transition::Returning => "returning",
-            Transition::Returned => "returned",
-            Transition::Limited(_) => "limited",
-            Transition::Unlimited => "unlimited",
-        };
-        self.metrics.node_changed(pool, node, to);
-        match transition {
-            Transition::Up => info!("node is up pool={pool} node={node}"),
-            Transition::Down => {
-                error!("node is down pool={pool} node={node} why={why:?}", why = why.to_string())
-            }
-            Transition::Suspect => {
-                warn!("node is suspect pool={pool} node={node} why=\"silent while others answer\"")
-            }
-            Transition::Ejected(why) => {
-                error!("node is ejected pool={pool} node={node} why={why:?}", why = why.to_string())
-            }
-            Transition::Returning => info!("node is returning pool={pool} node={node}"),
-            Transition::Returned => info!("node has returned pool={pool} node={node}"),
-            Transition::Limited(most) => {
-                warn!(
-                    "node has more to do than it can, and is held back pool={pool} node={node} limit={most}"
-                )
-            }
-            Transition::Unlimited => info!("node is held back no longer pool={pool} node={node}"),
-        }
-    }
-
     /// A configuration came into force.
-    pub fn configuration_in_force(&self, generation: u64, file: &dyn Display) {
+    pub fn configuration_in_force(&self, generation: u64, file: &dyn Display, changes: &[String]) {
         self.metrics.reloaded(metrics::IN_FORCE);
         info!("configuration in force generation={generation} file={file}");
+        self.feed.publish(None, None, What::Reloaded { generation, changes: changes.to_vec() });
     }
 
     /// A configuration was refused, because of each of `why`; the one before it stays in force.
@@ -248,6 +233,12 @@ impl Observer {
                 }
             }
         }
+        let why = match why {
+            [why] => why.clone(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+            [] => String::new(),
+        };
+        self.feed.publish(None, None, What::ReloadRefused { why });
     }
 
     /// A setting changed in the file that a running process cannot follow.
@@ -342,6 +333,7 @@ impl Observer {
         } else {
             info!("stopped");
         }
+        self.feed.publish(None, None, What::Stopped);
     }
 }
 

@@ -87,7 +87,7 @@ fn runtime() -> Result<Runtime, ServerError> {
 async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     // Before anything else: the default of these signals is to kill.
     let mut signals = Signals::new()?;
-    let observer = Arc::new(Observer::new(clock::millis)?);
+    let observer = Arc::new(Observer::new(clock::millis, clock::steady)?);
     let registry = Arc::new(Registry::default());
     let pid_file = config.server.pid_file.clone();
     let threads = count_threads(config.server.threads);
@@ -95,6 +95,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let limits = Arc::new(Limits::new(budget.connections));
 
     let bound = Bound::new(&config, &observer)?;
+    observer.started(env!("CARGO_PKG_VERSION"));
     let history = Arc::new(History::new(&source));
     let (phase, phases) = watch::channel(Phase::Starting);
 
