@@ -10,7 +10,7 @@
 //!  9 server     demo                                threads, signals, beginning and end; a site to try it on
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
-//!  6 listen     probe      drain                   the front door; checks and look-ups in the background; leases in force
+//!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools
 //!  5 generation                                    one configuration compiled; the one in force
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
@@ -50,9 +50,11 @@ pub mod journal;
 pub mod lease;
 pub mod listen;
 pub mod model;
+pub mod monitor;
 pub mod observe;
 pub mod probe;
 pub mod proxy;
+pub mod redundancy;
 pub mod reload;
 pub mod retry;
 pub mod routing;

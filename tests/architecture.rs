@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "observe"],
     &["balance", "tls", "journal", "state"],
     &["generation"],
-    &["listen", "probe", "drain"],
+    &["listen", "probe", "drain", "monitor"],
     &["reload"],
     &["proxy", "admin"],
     &["server", "demo"],

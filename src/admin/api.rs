@@ -15,6 +15,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::access::{Peer, Rules};
+use super::alarms::{silence, unsilence};
 use super::body::{has_body, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
@@ -52,6 +53,8 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/drain", post(drain))
         .route("/renew", post(renew))
         .route("/undrain", post(undrain))
+        .route("/silence", post(silence))
+        .route("/unsilence", post(unsilence))
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method)
         .with_state(desk)
@@ -169,8 +172,7 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    const WHAT: &str =
-        "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew and /undrain";
+    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew, /undrain, /silence and /unsilence";
     Problem::new(StatusCode::NOT_FOUND, WHAT)
 }
 

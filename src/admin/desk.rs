@@ -12,6 +12,7 @@ use crate::clock;
 use crate::drain::Drains;
 use crate::generation::Current;
 use crate::listen::Limits;
+use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError};
 
@@ -52,6 +53,7 @@ pub struct Desk {
     pub(super) limits: Arc<Limits>,
     pub(super) observer: Arc<Observer>,
     pub(super) drains: Arc<Drains>,
+    pub(super) monitor: Arc<Monitor>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) wanted: mpsc::Sender<Wanted>,
     pub(super) recent: Mutex<Recent>,
@@ -66,11 +68,12 @@ impl Desk {
         limits: Arc<Limits>,
         observer: Arc<Observer>,
         drains: Arc<Drains>,
+        monitor: Arc<Monitor>,
         phase: watch::Receiver<Phase>,
     ) -> (Self, mpsc::Receiver<Wanted>) {
         let (wanted, changes) = mpsc::channel(MOST_WANTED);
         let (recent, began) = (Mutex::default(), clock::now());
-        (Self { current, history, limits, observer, drains, phase, wanted, recent, began }, changes)
+        (Self { current, history, limits, observer, drains, monitor, phase, wanted, recent, began }, changes)
     }
 }
 

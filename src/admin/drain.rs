@@ -1,6 +1,5 @@
 //! `POST /drain`, `/renew` and `/undrain`.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Json;
@@ -63,7 +62,7 @@ pub(super) async fn drain(
     let order = Order {
         target: target(&wish)?,
         owner: owner(peer),
-        reason: reason.parse().map_err(|why| unfit("reason", &why))?,
+        reason: reason.parse().map_err(|why| Problem::unfit("reason", &why))?,
         term: term(&wish)?.unwrap_or_default(),
         is_forced: wish.force,
     };
@@ -79,7 +78,7 @@ pub(super) async fn renew(
     let wish = object::<Wish>(request).await?;
     refuse("reason", wish.reason.is_some())?;
     refuse("force", wish.force)?;
-    let term = term(&wish)?.ok_or_else(|| unfit("for", &"say for how long from now, as in `1h`"))?;
+    let term = term(&wish)?.ok_or_else(|| Problem::unfit("for", &"say for how long from now, as in `1h`"))?;
     answer(desk.drains.renew(&target(&wish)?, term, &owner(peer)).await)
 }
 
@@ -97,19 +96,15 @@ pub(super) async fn undrain(
 }
 
 fn target(wish: &Wish) -> Result<Target, Problem> {
-    wish.node.parse().map_err(|why| unfit("node", &why))
+    wish.node.parse().map_err(|why| Problem::unfit("node", &why))
 }
 
 fn term(wish: &Wish) -> Result<Option<Term>, Problem> {
-    wish.term.as_deref().map(str::parse).transpose().map_err(|why| unfit("for", &why))
+    wish.term.as_deref().map(str::parse).transpose().map_err(|why| Problem::unfit("for", &why))
 }
 
 fn refuse(key: &str, is_there: bool) -> Result<(), Problem> {
-    if is_there { Err(unfit(key, &"this is for /drain")) } else { Ok(()) }
-}
-
-fn unfit(key: &str, why: &dyn Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, format!("`{key}`: {why}"))
+    if is_there { Err(Problem::unfit(key, &"this is for /drain")) } else { Ok(()) }
 }
 
 fn answer(outcome: Result<Done, Refusal>) -> Answer {

@@ -5,11 +5,13 @@
 //! refusal is a problem document (RFC 9457).
 
 mod access;
+mod alarms;
 mod api;
 mod ask;
 mod bind;
 mod body;
 mod capacity;
+mod complaints;
 mod desk;
 mod drain;
 mod leases;
@@ -21,6 +23,7 @@ mod serve;
 pub mod status;
 
 pub use access::{Rules, TokenError};
+pub use alarms::Hush;
 pub use ask::{Answer, AskError, ask, send};
 pub use bind::{AdminError, Bound};
 pub use desk::{Desk, Phase, Wanted};

@@ -1,5 +1,7 @@
 //! Refusals and failures as problem documents (RFC 9457).
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -50,6 +52,11 @@ impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Unknown").to_owned();
         Self { title, status: status.as_u16(), detail: detail.into(), problems: Vec::new() }
+    }
+
+    /// What stands at `key` of a body will not do.
+    pub(super) fn unfit(key: &str, why: &dyn Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("`{key}`: {why}"))
     }
 
     /// The configuration was refused; 422 if the file is at fault, 409 if an address or a file is in the way.

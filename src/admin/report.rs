@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::desk::{Desk, Phase};
+use super::complaints::complaints;
+use super::desk::Desk;
 use super::problem::problems;
 use super::recent::{Counts, counts};
 use super::status::{Configuration, FirstByte, Node, NodeState, Pool, Refused, Requests, Status};
-use super::{capacity, leases};
+use super::{alarms, capacity, leases};
 use crate::balance;
 use crate::clock;
 use crate::config;
@@ -43,9 +44,12 @@ pub(super) fn status(desk: &Desk) -> Status {
         requests: requests(tally.outcomes.clone()),
         pools,
         leases_of_others: Vec::new(),
+        alarms: Vec::new(),
+        silences: Vec::new(),
         complaints: Vec::new(),
     };
     leases::show(&mut status, &desk.drains);
+    alarms::show(&mut status, &desk.monitor);
     status.complaints = complaints(&status, phase);
     status
 }
@@ -63,6 +67,7 @@ pub(super) fn now(desk: &Desk) -> Now {
             in_line: pool.line().len(),
             headroom,
             is_headroom_proven,
+            redundancy: alarms::measure(&desk.monitor, pool.name().as_str(), millis),
         });
         for node in &pool.settings().nodes {
             let members = of_node(&members, node);
@@ -139,6 +144,7 @@ impl Sources<'_> {
             shed: self.tally.shed.get(name).copied().unwrap_or_default(),
             overloaded: pool.line().lost_within(RECENTLY, self.now),
             requests: requests(outcomes),
+            redundancy: None,
             headroom: capacity::headroom(pool, self.now),
             nodes,
         }
@@ -228,48 +234,6 @@ fn since(member: &Member) -> u64 {
         Stay::Out { since, .. } | Stay::Returning { since, .. } => since,
         Stay::In => member.node.checks().since,
     }
-}
-
-/// What is not well.
-fn complaints(status: &Status, phase: Phase) -> Vec<String> {
-    let mut complaints = Vec::new();
-    match phase {
-        Phase::Starting => complaints.push("it is starting".to_owned()),
-        Phase::Ready => {}
-        Phase::Stopping => complaints.push("it is stopping".to_owned()),
-    }
-    if let Some(refused) = status.configuration.refused.as_ref().filter(|refused| !refused.superseded) {
-        let number = status.configuration.generation;
-        let count = match refused.problems.len() {
-            0 => refused.why.clone(),
-            1 => "1 problem".to_owned(),
-            count => format!("{count} problems"),
-        };
-        complaints.push(format!("the last reload was refused ({count}); generation {number} is in force"));
-    }
-    for pool in &status.pools {
-        if pool.available == 0 {
-            complaints.push(format!("pool {} has no node that can serve", pool.name));
-        }
-        if pool.overloaded {
-            complaints.push(format!("pool {} has more to do than its nodes can carry", pool.name));
-        }
-        for node in &pool.nodes {
-            let is_out = matches!(
-                node.state,
-                NodeState::Ejected
-                    | NodeState::Down
-                    | NodeState::PartlyDown
-                    | NodeState::Drained
-                    | NodeState::Unresolved
-            );
-            if is_out {
-                let why = node.why.as_deref().unwrap_or_default();
-                complaints.push(format!("{}/{} is {}: {why}", pool.name, node.name, node.state.as_str()));
-            }
-        }
-    }
-    complaints
 }
 
 fn of_node<'a>(members: &'a [Arc<Member>], node: &config::Node) -> Vec<&'a Arc<Member>> {

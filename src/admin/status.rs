@@ -31,6 +31,12 @@ pub struct Status {
     /// Leases of nodes that are not in the configuration.
     #[serde(default)]
     pub leases_of_others: Vec<Lease>,
+    /// What is wrong for a while, by pool.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
+    /// Pools of whose alarms nobody wants to be told.
+    #[serde(default)]
+    pub silences: Vec<Silence>,
     /// What is not well, each as a sentence; empty when all is well.
     pub complaints: Vec<String>,
 }
@@ -95,10 +101,58 @@ pub struct Pool {
     pub overloaded: bool,
     /// Requests for it.
     pub requests: Requests,
+    /// Whether it may lose its largest node; `None` before anybody looked.
+    #[serde(default)]
+    pub redundancy: Option<Redundancy>,
     /// What it could carry without its largest node; `None` if no node can serve.
     pub headroom: Option<Headroom>,
     /// Its nodes, in the order of the file.
     pub nodes: Vec<Node>,
+}
+
+/// Whether a pool may lose its largest node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redundancy {
+    /// `protected` if it may, `exposed` if it may not, `down` if no node can serve.
+    pub state: String,
+    /// Why it may not; empty if it may.
+    pub why: String,
+    /// For how long it has been in this state.
+    pub seconds: u64,
+    /// For how long it was not protected since the start.
+    pub exposed_seconds: u64,
+}
+
+/// Something that is wrong for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The pool.
+    pub pool: String,
+    /// `down`, `exposed`, `missing`, `overloaded` or `masked`.
+    pub kind: String,
+    /// Since when (RFC 3339).
+    pub since: String,
+    /// For how long.
+    pub seconds: u64,
+    /// What is wrong.
+    pub what: String,
+    /// The command that would help; empty if none would.
+    pub help: String,
+}
+
+/// Nobody is told of the alarms of a pool until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// The pool.
+    pub pool: String,
+    /// Who asked for it.
+    pub by: String,
+    /// What for.
+    pub reason: String,
+    /// When it ends (RFC 3339).
+    pub until: String,
+    /// For how long it still lasts.
+    pub seconds_left: u64,
 }
 
 /// What a pool would have to spare, or lack, without its largest node; in answers a second.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{FILES, File};
-use crate::admin::{self, Answer};
+use super::{FILES, File, complain_of};
+use crate::admin::{self, Answer, Problem};
 use crate::config::{LARGEST_FILE, Whereabouts};
 use crate::state::usual_state_dirs;
 
@@ -36,6 +38,22 @@ impl Target {
     /// Posts an object of JSON and returns the answer.
     pub(super) fn send(&self, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         self.exchange(&Method::POST, path, body)
+    }
+
+    /// Posts an object and returns what was done; `None` if it was refused, which is said.
+    pub(super) fn order<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        object: &impl Serialize,
+    ) -> anyhow::Result<Option<T>> {
+        let body = serde_json::to_vec(object).context("writing the request")?;
+        let answer = self.send(path, body)?;
+        if answer.status.is_success() {
+            return Ok(Some(serde_json::from_slice(&answer.body).context("understanding the answer")?));
+        }
+        let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+        complain_of(&problem.detail);
+        Ok(None)
     }
 
     fn exchange(&self, method: &Method, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {

@@ -10,7 +10,7 @@ use http::Method;
 use super::client::Target;
 use super::{complain_of, say};
 use crate::admin::status::{Node, Status};
-use crate::admin::{Drained, Problem, Wish};
+use crate::admin::{Drained, Wish};
 use crate::lease::{self, Reason, Term};
 use crate::terminal::counted;
 
@@ -67,7 +67,7 @@ pub(super) fn drain(wanted: &Drain) -> anyhow::Result<ExitCode> {
         reason: Some(wanted.reason.to_string()),
         force: wanted.force,
     };
-    let Some(done) = send(&wanted.target, "/drain", &wish)? else { return Ok(ExitCode::FAILURE) };
+    let Some(done) = wanted.target.order::<Drained>("/drain", &wish)? else { return Ok(ExitCode::FAILURE) };
     say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
     let rest = format!("{} of {} can serve without it", done.available, counted(done.nodes as u64, "node"));
     let proof = if done.available > 0 { ", whether they can carry the load is unproven" } else { "" };
@@ -83,7 +83,7 @@ pub(super) fn drain(wanted: &Drain) -> anyhow::Result<ExitCode> {
 /// Lets a node come back: 0 if it may, 1 if it was not drained or cannot be told.
 pub(super) fn undrain(wanted: &Undrain) -> anyhow::Result<ExitCode> {
     let wish = Wish { node: wanted.node.to_string(), ..Wish::default() };
-    let Some(done) = send(&wanted.target, "/undrain", &wish)? else { return Ok(ExitCode::FAILURE) };
+    let Some(done) = wanted.target.order::<Drained>("/undrain", &wish)? else { return Ok(ExitCode::FAILURE) };
     say(&format!("{} comes back by a check, a trial and step by step", done.lease.node));
     warn_if_not_kept(&done);
     Ok(ExitCode::SUCCESS)
@@ -93,21 +93,10 @@ pub(super) fn undrain(wanted: &Undrain) -> anyhow::Result<ExitCode> {
 pub(super) fn renew(wanted: &Renew) -> anyhow::Result<ExitCode> {
     let term = Some(wanted.term.to_string());
     let wish = Wish { node: wanted.node.to_string(), term, ..Wish::default() };
-    let Some(done) = send(&wanted.target, "/renew", &wish)? else { return Ok(ExitCode::FAILURE) };
+    let Some(done) = wanted.target.order::<Drained>("/renew", &wish)? else { return Ok(ExitCode::FAILURE) };
     say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
     warn_if_not_kept(&done);
     Ok(ExitCode::SUCCESS)
-}
-
-/// What was done; `None` if it was refused, which is said.
-fn send(target: &Target, path: &str, wish: &Wish) -> anyhow::Result<Option<Drained>> {
-    let answer = target.send(path, serde_json::to_vec(wish).context("writing the request")?)?;
-    if answer.status.is_success() {
-        return Ok(Some(serde_json::from_slice(&answer.body).context("understanding the answer")?));
-    }
-    let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
-    complain_of(&problem.detail);
-    Ok(None)
 }
 
 fn warn_if_not_kept(done: &Drained) {

@@ -5,6 +5,7 @@ mod demo;
 mod drain;
 mod reload;
 mod reopen;
+mod silence;
 mod status;
 
 use std::net::SocketAddr;
@@ -51,6 +52,10 @@ enum Command {
     Undrain(drain::Undrain),
     /// Keep a drained node out for longer, or for less
     Renew(drain::Renew),
+    /// Tell nobody of the alarms of a pool for a while
+    Silence(silence::Begin),
+    /// Tell of the alarms of a pool again
+    Unsilence(silence::End),
     /// Let a running bookend open its access log anew, after the file has been moved away
     Reopen(Target),
 }
@@ -90,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Drain(wanted) => return told(drain::drain(&wanted)),
         Command::Undrain(wanted) => return told(drain::undrain(&wanted)),
         Command::Renew(wanted) => return told(drain::renew(&wanted)),
+        Command::Silence(wanted) => return told(silence::begin(&wanted)),
+        Command::Unsilence(wanted) => return told(silence::end(&wanted)),
         Command::Reopen(target) => return told(reopen::run(&target)),
     };
     match result {

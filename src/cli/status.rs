@@ -11,7 +11,7 @@ use http::Method;
 use super::client::Target;
 use super::say;
 use crate::admin::Problem;
-use crate::admin::status::{Headroom, Node, Pool, Refused, Requests, Status};
+use crate::admin::status::{Headroom, Node, Pool, Redundancy, Refused, Requests, Status};
 use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
@@ -92,6 +92,13 @@ fn page(status: &Status, has_colour: bool) -> String {
         let head = format!("{} is drained, and in no configuration", lease.node);
         text.push_str(&format!("\n{head}; by {} for another {left}: {}\n", lease.owner, lease.reason));
     }
+    for silence in &status.silences {
+        let left = span(silence.seconds_left);
+        let (pool, by, reason) = (&silence.pool, &silence.by, &silence.reason);
+        text.push_str(&format!(
+            "\nalarms of pool {pool} are silenced by {by} for another {left}: {reason}\n"
+        ));
+    }
     if let Some(refused) = &configuration.refused {
         text.push_str(&refusal(refused, has_colour));
     }
@@ -139,11 +146,24 @@ fn table(pool: &Pool, has_colour: bool) -> String {
     let waiting = some(pool.waiting as u64, "wait for one");
     let in_line = some(pool.in_line as u64, "wait for a place");
     let shed = some(pool.shed, "shed");
+    let redundancy = pool.redundancy.as_ref().map_or_else(String::new, |known| protection(known, has_colour));
     format!(
-        "{head}, {serving}{waiting}{in_line}, {}{shed}\n{}",
+        "{head}{redundancy}, {serving}{waiting}{in_line}, {}{shed}\n{}",
         summary(&pool.requests),
         aligned(&rows, has_colour)
     ) + &pool.headroom.as_ref().map_or_else(String::new, |headroom| spare(headroom, has_colour))
+}
+
+/// Whether the pool may lose a node, and for how long it may not.
+fn protection(redundancy: &Redundancy, has_colour: bool) -> String {
+    let word = redundancy.state.to_uppercase();
+    match redundancy.state.as_str() {
+        "protected" => format!(", {}", paint(&word, Colour::Green, has_colour)),
+        state => {
+            let colour = if state == "down" { Colour::Red } else { Colour::Yellow };
+            format!(", {} for {}", paint(&word, colour, has_colour), span(redundancy.seconds))
+        }
+    }
 }
 
 /// What the pool would have to spare, or lack, without its largest node.

@@ -43,6 +43,8 @@ pub(super) const CHECKS_IN_A_ROW: RangeInclusive<u32> = 1..=100;
 pub(super) const WEIGHT: RangeInclusive<u16> = 1..=u16::MAX;
 /// What [`Tier`](crate::model::Tier) can hold.
 pub(super) const TIER: RangeInclusive<u8> = 0..=u8::MAX;
+/// Nodes of one pool.
+pub(super) const NODES: RangeInclusive<usize> = 1..=100_000;
 /// Requests that are at one node at once.
 pub(super) const IN_FLIGHT: RangeInclusive<u32> = 1..=10_000_000;
 /// Failed attempts in a row that take a node out.

@@ -18,6 +18,8 @@ use crate::model::{CookieName, Name, StatusSet};
 pub struct Pool {
     /// The servers; never empty, no address and no name twice.
     pub nodes: Vec<Node>,
+    /// How many nodes there ought to be, so that one that was taken out of the file is missed; `None` is those in the file.
+    pub expect_nodes: Option<usize>,
     /// How nodes are picked.
     pub balance: Balance,
     /// How clients stay with one node; `None` is not at all.
@@ -140,6 +142,7 @@ web:
 fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let nodes =
         fields.require("nodes", "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`", node::read_all);
+    let expect_nodes = fields.read("expect_nodes", |v| v.whole(bounds::NODES));
     let balance = fields.read("balance", balance::read);
     let sticky = fields.read("sticky", |v| read_sticky(v, balance.as_ref(), taken));
     let health_check = fields.read("health_check", check::read);
@@ -152,6 +155,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
     Some(Pool {
         nodes: nodes?,
+        expect_nodes,
         balance: balance.unwrap_or_default(),
         sticky,
         health_check: health_check.unwrap_or_else(|| Some(HealthCheck::default())),

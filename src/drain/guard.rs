@@ -54,13 +54,7 @@ pub(super) fn rest(roll: &Roll, target: &Target, now: u64) -> Rest {
 
 /// What keeps a node from serving; `None` if nothing does.
 fn word(availability: Option<Availability>) -> Option<&'static str> {
-    match availability {
-        Some(Availability::Available | Availability::Suspect | Availability::Resting) => None,
-        Some(Availability::Ejected) => Some("ejected"),
-        Some(Availability::CheckFailed) => Some("down"),
-        Some(Availability::Drained) => Some("drained"),
-        None => Some("without an address"),
-    }
+    availability.map_or(Some("without an address"), Availability::obstacle)
 }
 
 /// Says no if nothing is left.

@@ -3,6 +3,8 @@
 use prometheus::{Error, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::capacity::CapacityGauges;
+use super::redundancy::RedundancyGauges;
+pub use super::redundancy::RedundancyNow;
 
 /// What is read when somebody asks, instead of being kept.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ pub struct PoolNow {
     pub headroom: f64,
     /// Whether what its nodes have shown proves that.
     pub is_headroom_proven: bool,
+    /// Whether it may lose its largest node.
+    pub redundancy: RedundancyNow,
 }
 
 /// A node as it is when somebody asks.
@@ -78,6 +82,7 @@ pub(super) struct Gauges {
     pool_waiting: IntGaugeVec,
     pool_in_line: IntGaugeVec,
     capacity: CapacityGauges,
+    redundancy: RedundancyGauges,
     connections: IntGauge,
     generation: IntGauge,
     last_reload: IntGauge,
@@ -90,42 +95,25 @@ impl Gauges {
         let help = "Always 1; the version is in the label.";
         let build = gauges(registry, "bookend_build_info", help, &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let by_node = |name, help| gauges(registry, name, help, &["pool", "node"]);
         Ok(Self {
-            node_available: gauges(
-                registry,
+            node_available: by_node(
                 "bookend_node_available",
                 "Whether a node gets new work: 1 if nothing speaks against it.",
-                &["pool", "node"],
             )?,
-            node_in_flight: gauges(
-                registry,
-                "bookend_node_in_flight",
-                "Requests that are at a node.",
-                &["pool", "node"],
-            )?,
-            node_limit: gauges(
-                registry,
+            node_in_flight: by_node("bookend_node_in_flight", "Requests that are at a node.")?,
+            node_limit: by_node(
                 "bookend_node_limit",
                 "How many attempts may wait at a node that has more to do than it can; 0 while it is not held back.",
-                &["pool", "node"],
             )?,
-            node_drained: gauges(
-                registry,
-                "bookend_node_drained",
-                "Whether a person keeps new work from a node.",
-                &["pool", "node"],
-            )?,
-            node_lease: gauges(
-                registry,
+            node_drained: by_node("bookend_node_drained", "Whether a person keeps new work from a node.")?,
+            node_lease: by_node(
                 "bookend_node_lease_seconds",
                 "For how long a node will still be drained; 0 if it is not.",
-                &["pool", "node"],
             )?,
-            node_overdue: gauges(
-                registry,
+            node_overdue: by_node(
                 "bookend_node_overdue",
                 "Whether the lease of a node is over, and the node has not come back.",
-                &["pool", "node"],
             )?,
             pool_waiting: gauges(
                 registry,
@@ -140,6 +128,7 @@ impl Gauges {
                 &["pool"],
             )?,
             capacity: CapacityGauges::new(registry)?,
+            redundancy: RedundancyGauges::new(registry)?,
             connections: gauge(registry, "bookend_connections", "Client connections that are open.")?,
             generation: gauge(
                 registry,
@@ -172,6 +161,7 @@ impl Gauges {
             }
         }
         self.capacity.set(&now.nodes, &now.pools);
+        self.redundancy.set(&now.pools);
         self.body_bytes.set(i64::try_from(now.body_bytes).unwrap_or(i64::MAX));
         self.node_available.reset();
         let by_node = [

@@ -10,6 +10,7 @@ mod drains;
 mod feed;
 mod gauges;
 mod metrics;
+mod redundancy;
 mod standing;
 mod tally;
 
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 use self::feed::Feed;
-pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow};
+pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, Tally};
 use crate::incident::{Event, What};

@@ -24,6 +24,7 @@ use crate::drain::Drains;
 use crate::generation::{Current, Generation};
 use crate::journal::{Found, Journal};
 use crate::listen::{FrontDoor, Limits};
+use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError, Reloader, Source};
 
@@ -105,6 +106,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
     let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
     let _watch = drains.watch();
+    let monitor = Arc::new(Monitor::new(Arc::clone(&current), Arc::clone(&observer)));
     let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
     let (desk, mut wanted) = Desk::new(
@@ -113,6 +115,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&limits),
         Arc::clone(&observer),
         drains,
+        Arc::clone(&monitor),
         phases,
     );
     let mut operators = Serving::start(bound, desk)
@@ -130,6 +133,8 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
     let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
 
+    // Not before: until the first checks are over nobody knows how the nodes are.
+    let _eye = monitor.watch();
     phase.send_replace(Phase::Ready);
 
     let stop = follow(&mut signals, &mut wanted, &mut reloader, &mut operators, &observer).await;

@@ -7,6 +7,7 @@
 //! While no node takes any requests, they wait in the [`Parking`]; while all that could are full, in the [`OverloadLine`].
 
 mod algorithm;
+mod availability;
 mod check_call;
 mod drain;
 mod evidence;
@@ -32,6 +33,7 @@ mod standing;
 
 use algorithm::{Algorithm, Contenders};
 pub use algorithm::{Clue, key};
+pub use availability::Availability;
 pub use check_call::CheckCall;
 pub use drain::Drain;
 pub use evidence::{Evidence, Fault};
@@ -43,7 +45,7 @@ pub use limit::{Limit, Shown, Tuning};
 pub use lineup::{Asker, Lineup, Offers, offer_room};
 pub use load::Load;
 pub use member::{Member, Place};
-pub use node::{Availability, Checks, Node, Patience, Transition};
+pub use node::{Checks, Node, Patience, Transition};
 pub use overload::{Called, InLine, OverloadLine, Rank, Waiting};
 pub use parking::{Parking, Ticket};
 pub use room::NodeKey;

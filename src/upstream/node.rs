@@ -6,26 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    CheckCall, Drain, Evidence, Fault, Health, Latency, Load, Place, Pulse, Room, Share, Silence, Standing,
-    Stay, Thresholds, Why,
+    Availability, CheckCall, Drain, Evidence, Fault, Health, Latency, Load, Place, Pulse, Room, Share,
+    Silence, Standing, Stay, Thresholds, Why,
 };
-
-/// Whether a node may get new work, best first; the order is the order of resort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Availability {
-    /// Nothing speaks against it.
-    Available,
-    /// It is silent while others answer.
-    Suspect,
-    /// It asked to be left alone for a while (`Retry-After`).
-    Resting,
-    /// It was taken out by what its traffic said, or is on trial.
-    Ejected,
-    /// Its checks fail, or none has passed since it was drained.
-    CheckFailed,
-    /// A person took it out for a while.
-    Drained,
-}
 
 /// A change in a node's standing that people want to hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

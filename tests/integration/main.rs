@@ -30,6 +30,7 @@ mod load;
 mod monitoring;
 mod overload;
 mod parking;
+mod redundancy;
 mod reload;
 mod replay;
 mod routing;

@@ -68,7 +68,10 @@ impl Site {
         for address in listeners {
             write!(yaml, "  - address: {address}\n{}", self.listener).unwrap();
         }
-        write!(yaml, "pools:\n  web:\n{}    nodes:\n", self.pool).unwrap();
+        // A single node is what most tests need, and no reason for an alarm.
+        let is_meant = self.nodes.len() == 1 && !self.pool.contains("expect_nodes");
+        let expected = if is_meant { "    expect_nodes: 1\n" } else { "" };
+        write!(yaml, "pools:\n  web:\n{expected}{}    nodes:\n", self.pool).unwrap();
         for node in &self.nodes {
             writeln!(yaml, "      - {node}").unwrap();
         }

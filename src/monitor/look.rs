@@ -1,0 +1,103 @@
+//! What there is to see of one pool.
+
+use std::collections::HashMap;
+
+use crate::balance::Pool;
+use crate::incident::{Alarm, AlarmKind};
+use crate::redundancy::{Lack, Node, Redundancy, State};
+use crate::upstream::{Availability, Headroom, Proof};
+
+/// For how long a load has to be too much before that counts, in milliseconds: it is measured over seconds.
+const LASTING: u64 = 5_000;
+
+/// A node that has waited for so long for a request that tries it waits because there are none, in milliseconds.
+const UNTRIED: u64 = 2_000;
+
+/// How far apart requests may be shed for that to be one overload, in milliseconds.
+const TOGETHER: u64 = 2_000;
+
+/// Since when a pool has been how it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Look {
+    /// Its nodes have proven that the others could not carry the load without the largest.
+    lacking: Option<u64>,
+    /// It turns requests away.
+    shedding: Option<u64>,
+}
+
+impl Look {
+    /// What the pool has at `now`.
+    pub(super) fn at(&mut self, pool: &Pool, now: u64) -> Redundancy {
+        let members = pool.members();
+        let headroom =
+            Headroom::of_members(&members, now).filter(|(headroom, _)| headroom.proof == Proof::Lacking);
+        let lack = headroom.map(|(Headroom { load, rest, .. }, largest)| Lack {
+            without: largest.name.clone(),
+            load,
+            rest,
+        });
+        let lasts = lasting(&mut self.lacking, lack.is_some(), now) >= LASTING;
+        // A name with several addresses stands as the best of them.
+        let mut best: HashMap<&str, Availability> = HashMap::new();
+        for member in members.iter() {
+            let availability = match member.node.wants_trial(now) {
+                // Nothing speaks against it any more, only no request has come to try it.
+                Some(waits) if waits >= UNTRIED => Availability::Available,
+                Some(_) | None => member.node.availability(now),
+            };
+            let known = best.entry(&member.name).or_insert(availability);
+            *known = availability.min(*known);
+        }
+        let obstacle = |name: &str| match best.get(name) {
+            Some(availability) => availability.obstacle(),
+            None => Some("without an address"),
+        };
+        let nodes = pool.settings().nodes.iter();
+        let nodes = nodes.map(|node| Node { name: node.name.clone(), obstacle: obstacle(&node.name) });
+        let expected = pool.settings().expect_nodes;
+        Redundancy::of(pool.name().as_str(), nodes.collect(), expected, lack.filter(|_| lasts))
+    }
+
+    /// What is wrong with the pool.
+    pub(super) fn alarms(&mut self, pool: &Pool, redundancy: &Redundancy, now: u64) -> Vec<Alarm> {
+        let is_shedding = pool.line().lost_within(TOGETHER, now);
+        let is_overloaded = lasting(&mut self.shedding, is_shedding, now) >= TOGETHER;
+        let name = pool.name().as_str();
+        let alarm = |kind, text: String, help: String| Alarm { kind, pool: name.to_owned(), text, help };
+        let state = redundancy.state();
+        let mut alarms = Vec::new();
+        match state {
+            State::Down => {
+                let text = format!("pool {name} is {state}: {}", redundancy.why());
+                alarms.push(alarm(AlarmKind::Down, text, redundancy.help()));
+            }
+            State::Exposed if !redundancy.is_meant() => {
+                let text = format!("pool {name} is {state}: {}", redundancy.why());
+                alarms.push(alarm(AlarmKind::Exposed, text, redundancy.help()));
+            }
+            State::Exposed | State::Protected => {}
+        }
+        if redundancy.missing() > 0 {
+            let missing = redundancy.missing();
+            let text = format!(
+                "pool {name} has fewer nodes in the configuration than are expected: {missing} missing"
+            );
+            alarms.push(alarm(AlarmKind::Missing, text, String::new()));
+        }
+        if is_overloaded {
+            let text =
+                format!("pool {name} has more to do than its nodes can carry, and turns requests away");
+            alarms.push(alarm(AlarmKind::Overloaded, text, redundancy.help()));
+        }
+        alarms
+    }
+}
+
+/// For how long something has been so, in milliseconds.
+fn lasting(since: &mut Option<u64>, is_so: bool, now: u64) -> u64 {
+    if !is_so {
+        *since = None;
+        return 0;
+    }
+    now.saturating_sub(*since.get_or_insert(now))
+}

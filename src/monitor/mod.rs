@@ -1,0 +1,168 @@
+//! Looking at the pools from time to time: whether each may lose its largest node, and what is wrong.
+//!
+//! What is wrong becomes an alarm, which the observer tells of: at once, and again until it ends.
+
+mod look;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use self::look::Look;
+use crate::clock;
+use crate::generation::Current;
+use crate::incident::{Alarms, Notice, Ringing, Silence};
+use crate::observe::Observer;
+use crate::redundancy::State;
+
+/// How often. What is wrong is told this much later at the most.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Keeps an eye on the pools.
+#[derive(Debug)]
+pub struct Monitor {
+    current: Arc<Current>,
+    observer: Arc<Observer>,
+    seen: Mutex<Seen>,
+}
+
+/// What is known of the pools.
+#[derive(Debug, Default)]
+struct Seen {
+    pools: BTreeMap<String, Standing>,
+    alarms: Alarms,
+}
+
+/// How a pool stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Whether it may lose its largest node.
+    pub state: State,
+    /// Why it may not; empty if it may.
+    pub why: String,
+    /// Since when it has been in this state, in milliseconds of the clock.
+    pub since: u64,
+    /// For how long it was not protected before, in milliseconds.
+    exposed: u64,
+    look: Look,
+}
+
+/// The work of looking; it ends on drop.
+#[derive(Debug)]
+pub struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Monitor {
+    /// A monitor of the pools in force, that has seen nothing yet.
+    pub fn new(current: Arc<Current>, observer: Arc<Observer>) -> Self {
+        Self { current, observer, seen: Mutex::default() }
+    }
+
+    /// Looks again and again, until what is returned is dropped.
+    pub fn watch(self: &Arc<Self>) -> Watch {
+        let monitor = Arc::clone(self);
+        Watch(tokio::spawn(async move {
+            loop {
+                monitor.look();
+                tokio::time::sleep(INTERVAL).await;
+            }
+        }))
+    }
+
+    /// How a pool stands; `None` before it was looked at.
+    pub fn standing(&self, pool: &str) -> Option<Standing> {
+        self.seen.lock().pools.get(pool).cloned()
+    }
+
+    /// The alarms that ring, by pool.
+    pub fn alarms(&self) -> Vec<Ringing> {
+        self.seen.lock().alarms.iter().cloned().collect()
+    }
+
+    /// Who asked for no word about the alarms of a pool, while that holds.
+    pub fn silence_of(&self, pool: &str) -> Option<Silence> {
+        self.seen.lock().alarms.silence_of(pool, clock::steady()).cloned()
+    }
+
+    /// Tells nobody of the alarms of a pool until the silence ends; one whose end is past ends the one before.
+    pub fn silence(&self, pool: &str, silence: Silence) {
+        self.observer.silenced(pool, &silence);
+        self.seen.lock().alarms.silence(pool, silence);
+    }
+
+    fn look(&self) {
+        let (generation, now) = (self.current.load(), clock::millis());
+        let mut wrong = Vec::new();
+        let notices: Vec<Notice> = {
+            let mut seen = self.seen.lock();
+            let mut before = std::mem::take(&mut seen.pools);
+            for pool in generation.pools() {
+                let name = pool.name().as_str();
+                let mut standing = before.remove(name).unwrap_or_else(|| Standing::new(now));
+                let redundancy = standing.look.at(pool, now);
+                if standing.becomes(redundancy.state(), redundancy.why(), now) {
+                    self.observer.redundancy(name, standing.state.as_str(), &standing.why);
+                }
+                wrong.extend(standing.look.alarms(pool, &redundancy, now));
+                seen.pools.insert(name.to_owned(), standing);
+            }
+            seen.alarms.review(wrong, clock::steady())
+        };
+        for notice in &notices {
+            self.observer.alarm(notice);
+        }
+    }
+}
+
+impl Standing {
+    fn new(now: u64) -> Self {
+        let (state, why) = (State::Protected, String::new());
+        Self { state, why, since: now, exposed: 0, look: Look::default() }
+    }
+
+    /// For how long the pool was not protected, in milliseconds.
+    pub fn exposed(&self, now: u64) -> u64 {
+        match self.state {
+            State::Protected => self.exposed,
+            State::Exposed | State::Down => self.exposed.saturating_add(now.saturating_sub(self.since)),
+        }
+    }
+
+    /// Takes a state, and says whether it is another than before.
+    fn becomes(&mut self, state: State, why: String, now: u64) -> bool {
+        self.why = why;
+        if self.state == state {
+            return false;
+        }
+        (self.exposed, self.since, self.state) = (self.exposed(now), now, state);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_without_protection_is_added_up() {
+        let mut standing = Standing::new(0);
+        assert!(!standing.becomes(State::Protected, String::new(), 10));
+        assert!(standing.becomes(State::Exposed, "one is left".to_owned(), 100));
+        assert!(!standing.becomes(State::Exposed, "the other is left".to_owned(), 150));
+        assert_eq!(
+            (standing.exposed(160), standing.since, standing.why.as_str()),
+            (60, 100, "the other is left")
+        );
+        assert!(standing.becomes(State::Down, "none is left".to_owned(), 200));
+        assert!(standing.becomes(State::Protected, String::new(), 300));
+        assert_eq!((standing.exposed(1_000), standing.why.as_str()), (200, ""));
+    }
+}
