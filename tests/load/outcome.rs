@@ -10,6 +10,8 @@ pub(crate) struct Second {
     pub(crate) failed: u32,
     /// How long those took that were served and needed a worker, in microseconds.
     pub(crate) took: Vec<u32>,
+    /// The longest that one waited for any answer who asked in this second, in microseconds.
+    pub(crate) longest: u64,
     /// The most requests in each server.
     pub(crate) inside: Vec<usize>,
     /// How often a node was found to be held, of twenty looks at each, and its limit at the last.
@@ -81,6 +83,11 @@ impl Outcome {
         all.sort_unstable();
         let at = (all.len() * percent / 100).min(all.len().saturating_sub(1));
         all.get(at).map_or(0.0, |&micros| f64::from(micros) / 1_000.0)
+    }
+
+    /// The longest that anybody waited for any answer who asked then, in milliseconds.
+    pub(crate) fn longest(&self, range: Range<usize>) -> f64 {
+        self.seconds[range].iter().map(|second| second.longest).max().unwrap_or(0) as f64 / 1_000.0
     }
 
     pub(crate) fn inside(&self, range: Range<usize>) -> usize {

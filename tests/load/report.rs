@@ -72,18 +72,19 @@ fn scenarios(seeds: u64) -> String {
 
 /// Second by second, for one who wants to know why.
 pub(crate) fn seconds(outcome: &Outcome) -> String {
-    let mut text = String::from("second  asked served   shed failed    p50    p99 inside limits\n");
+    let mut text = String::from("second  asked served   shed failed    p50    p99 longest inside limits\n");
     for (number, second) in outcome.seconds.iter().enumerate() {
         let range = number..number + 1;
         writeln!(
             text,
-            "{number:>6} {:>6} {:>6} {:>6} {:>6} {:>6.0} {:>6.0} {:?} {:?} held {}",
+            "{number:>6} {:>6} {:>6} {:>6} {:>6} {:>6.0} {:>6.0} {:>7.0} {:?} {:?} held {}",
             second.asked,
             second.served,
             second.shed,
             second.failed,
             outcome.took(50, range.clone()),
-            outcome.took(99, range),
+            outcome.took(99, range.clone()),
+            outcome.longest(range),
             second.inside,
             second.limits,
             second.held,

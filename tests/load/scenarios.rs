@@ -80,6 +80,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     let mut all = healthy();
     all.extend(benchmarks());
     all.extend(troubled());
+    all.extend(browned_out());
     all.extend(overloaded());
     all.extend(dying());
     let wanted = std::env::var("BOOKEND_LOADS").unwrap_or_default();
@@ -220,6 +221,36 @@ fn troubled() -> Vec<Scenario> {
                 expect("the capacity is used", |o| o.rate(22..60) >= 0.9 * 400.0),
                 expect("every second serves six tenths of it", |o| o.worst(22..60) >= 0.6 * 400.0),
             ],
+        },
+    ]
+}
+
+/// One of two nodes, or both, take ten times as long. At first that can cost what it costs: what is at a node is as slow as
+/// the node.
+fn browned_out() -> Vec<Scenario> {
+    let two = |workers, rate, work, script: &[(f64, Change)]| Site {
+        machines: vec![Machine { workers, ..SIXTEEN }; 2],
+        ..with(site(SIXTEEN, Source::open(rate, work), 40), script)
+    };
+    let (one, both) = (Change::SlownessOf(0, 10.0), Change::Slowness(10.0));
+    let soon = || expect("3 s later nobody waits for longer than a second", |o| o.longest(23..38) <= 1_000.0);
+    let used =
+        |part: f64, capacity: f64| expect("what is left is used", move |o| o.rate(23..38) >= part * capacity);
+    vec![
+        Scenario {
+            name: "brown-out of both with 2 workers",
+            site: two(2, 60.0, Work::Fixed(20.0), &[(20.0, both)]),
+            expected: vec![soon(), used(0.9, 20.0)],
+        },
+        Scenario {
+            name: "brown-out of one of two with 16 workers",
+            site: two(16, 640.0, Work::Fixed(20.0), &[(20.0, one)]),
+            expected: vec![nobody_is_shed(), soon()],
+        },
+        Scenario {
+            name: "brown-out of both with 16 workers",
+            site: two(16, 640.0, Work::Fixed(20.0), &[(20.0, both)]),
+            expected: vec![soon(), used(0.9, 160.0)],
         },
     ]
 }

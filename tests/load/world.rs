@@ -31,6 +31,8 @@ pub(crate) enum Change {
     Workers(usize, usize),
     /// Everything takes so much longer on all servers.
     Slowness(f64),
+    /// Everything takes so much longer on one server.
+    SlownessOf(usize, f64),
     /// On a server nothing moves for so many seconds.
     Stall(usize, f64),
     Kill(usize),
@@ -192,6 +194,7 @@ impl World {
                 if std::mem::take(&mut self.jobs[job].is_in_line) {
                     self.is_newest_first = true;
                     self.second().shed += 1;
+                    self.note_patience(job);
                     self.end(job);
                 }
             }
@@ -371,6 +374,7 @@ impl World {
             self.second().took.push(took as u32);
         }
         self.second().served += 1;
+        self.note_patience(number);
         let reading = self.site.sources[source].reading;
         if reading > 0.0 {
             self.at(self.now + (reading * 1_000.0) as u64, Event::Read(number));
@@ -379,6 +383,15 @@ impl World {
         }
         self.ask_again(number);
         self.let_in();
+    }
+
+    /// A request has its answer, whatever it is.
+    fn note_patience(&mut self, job: usize) {
+        if self.needs_worker(job) {
+            let (asked, took) = (self.jobs[job].asked, self.now - self.jobs[job].asked);
+            let second = self.outcome.second(asked);
+            second.longest = second.longest.max(took);
+        }
     }
 
     /// A request is over without an answer of a server.
@@ -442,6 +455,7 @@ impl World {
             Change::Slowness(slowness) => {
                 self.servers.iter_mut().for_each(|server| server.slowness = slowness);
             }
+            Change::SlownessOf(server, slowness) => self.servers[server].slowness = slowness,
             Change::Stall(server, seconds) => {
                 self.servers[server].stall = (self.now, self.now + (seconds * SECOND) as u64);
             }

@@ -34,6 +34,9 @@ const ENOUGH: f64 = 0.85;
 /// More than this part of it has to be needed before it is raised.
 const MORE: f64 = 1.1;
 
+/// A wait of so many times what is at ease is long enough for a node that has become ten times slower to be busy.
+const BEARABLE: f64 = 5.0;
+
 /// The part of attempts that fail which is too large.
 const FAILING: f64 = 0.2;
 
@@ -113,7 +116,8 @@ impl Hold {
     /// Goes at once to where the node would be at ease, if it finishes as much there as it did, so many in a millisecond. A
     /// node that slows down while it has too much to do finishes more, and has no time for small steps.
     pub(super) fn try_goal(mut self, rate: f64, usual: &Usual, tuning: &Tuning) -> Self {
-        let goal = (rate * usual.goal(tuning)).max(2.0 * usual.waiting()).max(self.most * 0.5);
+        let enough = (rate * BEARABLE * usual.ease(tuning)).min(self.most * 0.5);
+        let goal = (rate * usual.goal(tuning)).max(2.0 * usual.waiting()).max(enough);
         if goal < self.most * ENOUGH {
             self.before = Some((self.most, rate));
             self.set(goal);
