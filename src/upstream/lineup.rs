@@ -108,6 +108,9 @@ impl Lineup {
                 continue;
             }
             let rank = rank(member, asker, now);
+            if rank.1 == Room::None {
+                member.node.load().passed_by();
+            }
             if best.is_none_or(|best| rank < best) {
                 best = Some(rank);
                 offers.contenders.clear();

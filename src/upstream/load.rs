@@ -47,6 +47,11 @@ impl Load {
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
+    /// One goes elsewhere, because there is no place for it.
+    pub(super) fn passed_by(&self) {
+        self.limit.passed_by(self.waiting());
+    }
+
     /// Takes a place; `false` if there is none.
     pub(super) fn take(&self, most: Option<NonZeroU32>) -> bool {
         let taken = self.in_flight.fetch_add(1, Ordering::Relaxed);

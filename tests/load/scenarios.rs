@@ -238,6 +238,11 @@ fn browned_out() -> Vec<Scenario> {
         |part: f64, capacity: f64| expect("what is left is used", move |o| o.rate(23..38) >= part * capacity);
     vec![
         Scenario {
+            name: "brown-out of one of two with 2 workers",
+            site: two(2, 60.0, Work::Fixed(20.0), &[(20.0, one)]),
+            expected: vec![nobody_is_shed(), soon()],
+        },
+        Scenario {
             name: "brown-out of both with 2 workers",
             site: two(2, 60.0, Work::Fixed(20.0), &[(20.0, both)]),
             expected: vec![soon(), used(0.9, 20.0)],

@@ -44,7 +44,7 @@ pub struct Limit {
     /// Answers of the window under way and their waits, as [`WAITS`] says.
     answers: AtomicU64,
     failures: AtomicU32,
-    /// Attempts that took the last place, or found none.
+    /// Attempts that took the last place, or found none, or went elsewhere because there was none.
     filled: AtomicU32,
     /// When the window began, and from when on it may be closed, in milliseconds of the clock; 0 is before the first.
     opened: AtomicU64,
@@ -103,6 +103,13 @@ impl Limit {
             self.filled.fetch_add(1, Ordering::Relaxed);
         }
         waiting < most
+    }
+
+    /// One goes elsewhere where `waiting` others wait, because there is no place for it.
+    pub(super) fn passed_by(&self, waiting: u32) {
+        if self.room(waiting) == 0 {
+            self.filled.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// What the node has shown that it can carry.

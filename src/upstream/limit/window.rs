@@ -19,7 +19,7 @@ pub(super) struct Window {
     pub(super) wait: f64,
     /// Attempts that failed.
     pub(super) failures: u32,
-    /// Attempts that took the last place, or found none.
+    /// Attempts that took the last place, or found none, or went elsewhere because there was none.
     pub(super) filled: u32,
     /// Attempts that wait at its end.
     pub(super) waiting: u32,
