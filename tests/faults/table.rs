@@ -53,9 +53,6 @@ const EXCESS: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(503) }];
 const BRISK: Behaviour = Works(Plant::roomy(2, Duration::from_millis(20)));
 const BROWNED_OUT: Behaviour = Works(Plant::roomy(2, Duration::from_millis(200)));
 
-/// What a brown-out waits for.
-const LIMIT: Option<&str> = Some("the learnt limit and the overload line");
-
 /// What a node says of an upload is for the client, even if it says so before it has all of it.
 const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
 
@@ -240,7 +237,6 @@ pub(crate) const TABLE: &[Row] = &[
         answered: DespiteBrownOut,
         largest: SMALL,
         per_second: Some(60),
-        awaits: LIMIT,
         ..ROW
     },
     Row {
@@ -253,7 +249,6 @@ pub(crate) const TABLE: &[Row] = &[
         answered: DespiteBrownOut,
         largest: SMALL,
         per_second: Some(60),
-        awaits: LIMIT,
         ..ROW
     },
     // What goes on meanwhile.
