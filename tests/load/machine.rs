@@ -7,10 +7,20 @@ use std::collections::VecDeque;
 pub(crate) struct Machine {
     /// Requests that it works on at once.
     pub(crate) workers: usize,
-    /// With more requests than this in it, every one takes longer by the factor.
-    pub(crate) thrashes: Option<(usize, f64)>,
+    /// How it slows down when there is too much in it.
+    pub(crate) thrashes: Thrashes,
     /// With more than this it dies, and needs [`BACK_AFTER`].
     pub(crate) dies: Option<usize>,
+}
+
+/// How a server slows down when there is too much in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Thrashes {
+    Never,
+    /// With more requests than this in it, every one takes longer by the factor.
+    Over(usize, f64),
+    /// With so many in it each takes twice as long, and from half of that on it gets slower in proportion.
+    By(usize),
 }
 
 /// How long a dead server needs to come back.
@@ -75,9 +85,14 @@ impl Server {
 
     /// How long work takes that begins now.
     pub(crate) fn time(&self, work: f64) -> u64 {
+        let inside = self.inside.len();
         let thrashing = match self.machine.thrashes {
-            Some((over, factor)) if self.inside.len() > over => factor,
-            _ => 1.0,
+            Thrashes::Over(over, factor) if inside > over => factor,
+            Thrashes::By(at) => {
+                let half = at as f64 / 2.0;
+                1.0 + (inside as f64 - half).max(0.0) / half
+            }
+            Thrashes::Never | Thrashes::Over(..) => 1.0,
         };
         (work * self.slowness * thrashing).max(1.0) as u64
     }

@@ -28,7 +28,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::scenarios::Scenario;
 use crate::world::World;
 
-/// The seed of `make test`.
+/// The seed, unless `BOOKEND_LOAD_SEED` is another.
 const SEED: u64 = 1;
 
 fn main() -> ExitCode {
@@ -42,7 +42,8 @@ fn main() -> ExitCode {
 
 fn trial(scenario: Scenario) -> Trial {
     Trial::test(scenario.name.replace([' ', ','], "_"), move || {
-        let outcome = World::play(&scenario.site, Tuning::default(), SEED);
+        let seed = std::env::var("BOOKEND_LOAD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+        let outcome = World::play(&scenario.site, Tuning::default(), seed);
         let broken: Vec<&str> = scenario
             .expected
             .iter()

@@ -1,8 +1,8 @@
 //! Loads and what is expected of each. The expectations were written down before anything was run.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Thrashes};
 use crate::outcome::Outcome;
-use crate::traffic::{Rhythm, Source, Work};
+use crate::traffic::{Rhythm, Source, Work, exponential};
 use crate::world::{Change, Site};
 
 pub(crate) struct Scenario {
@@ -18,7 +18,7 @@ pub(crate) struct Expected {
 }
 
 /// Sixteen workers of 20 ms: 800 requests a second.
-const SIXTEEN: Machine = Machine { workers: 16, thrashes: None, dies: None };
+const SIXTEEN: Machine = Machine { workers: 16, thrashes: Thrashes::Never, dies: None };
 const CAPACITY: f64 = 800.0;
 const USUAL: Work = Work::Exponential(20.0);
 
@@ -83,6 +83,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(browned_out());
     all.extend(overloaded());
     all.extend(dying());
+    all.extend(hiccuping());
     let wanted = std::env::var("BOOKEND_LOADS").unwrap_or_default();
     let words: Vec<&str> = wanted.split(',').filter(|word| !word.is_empty()).collect();
     all.retain(|scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word)));
@@ -323,7 +324,7 @@ fn overloaded() -> Vec<Scenario> {
 }
 
 fn dying() -> Vec<Scenario> {
-    let dies = |dies| Machine { dies: Some(dies), thrashes: Some((4 * 16, 2.0)), ..SIXTEEN };
+    let dies = |dies| Machine { dies: Some(dies), thrashes: Thrashes::Over(4 * 16, 2.0), ..SIXTEEN };
     let over =
         |machine, times: f64| site(machine, steps(&[(0.0, 560.0), (20.0, times * CAPACITY)], USUAL), 80);
     let alive = || vec![no_deaths(), serves(0.8, CAPACITY, 21)];
@@ -364,4 +365,52 @@ fn dying() -> Vec<Scenario> {
             ],
         },
     ]
+}
+
+/// Servers that die of what is in them and slow down before, and stand still for a moment again and again, as one does that
+/// collects garbage or shares its processors.
+fn hiccuping() -> Vec<Scenario> {
+    let of = |workers: usize, capacity: f64, times: f64| {
+        let holds = (capacity / 2.0).max(8.0 * workers as f64) as usize;
+        let machine = Machine { workers, thrashes: Thrashes::By(holds / 2), dies: Some(holds) };
+        let work = Work::Fixed(1_000.0 * workers as f64 / capacity);
+        let site = site(machine, steps(&[(0.0, times * capacity / 2.0), (5.0, times * capacity)], work), 65);
+        with(site, &hiccups(65.0))
+    };
+    let alive = |capacity| {
+        vec![
+            no_deaths(),
+            expect("half of the capacity is used in every second", move |o| o.worst(7..65) >= 0.5 * capacity),
+            expect("the capacity is used", move |o| o.rate(7..65) >= 0.8 * capacity),
+        ]
+    };
+    let row = |name, workers, capacity, times| Scenario {
+        name,
+        site: of(workers, capacity, times),
+        expected: alive(capacity),
+    };
+    vec![
+        row("hiccups, 1.1 times", 16, 800.0, 1.1),
+        row("hiccups, 1.6 times", 16, 800.0, 1.6),
+        row("hiccups, 3 times", 16, 800.0, 3.0),
+        row("hiccups, 64 workers, 1.6 times", 64, 800.0, 1.6),
+        row("hiccups, 4 workers of 40 ms, 1.6 times", 4, 100.0, 1.6),
+        row("hiccups, 16 workers of 160 ms, 1.6 times", 16, 100.0, 1.6),
+        row("hiccups, 64 workers of 640 ms, 1.6 times", 64, 100.0, 1.6),
+        row("hiccups, 2,000 a second, 1.6 times", 16, 2_000.0, 1.6),
+        row("hiccups, 64 workers, 2,000 a second, 1.6 times", 64, 2_000.0, 1.6),
+    ]
+}
+
+/// Stalls of 20 to 120 ms, about every second, at moments that nobody chose.
+fn hiccups(seconds: f64) -> Vec<(f64, Change)> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut at = 1.0;
+    std::iter::from_fn(|| {
+        at += 0.2 + exponential(&mut rng);
+        let lasts = 0.02 + 0.1 * rng.f64();
+        let stall = if rng.bool() { Change::Stall(0, lasts) } else { Change::Freeze(lasts) };
+        (at < seconds).then_some((at, stall))
+    })
+    .collect()
 }

@@ -35,6 +35,8 @@ pub(crate) enum Change {
     SlownessOf(usize, f64),
     /// On a server nothing moves for so many seconds.
     Stall(usize, f64),
+    /// We ourselves do nothing for so many seconds.
+    Freeze(f64),
     Kill(usize),
     Restart(usize),
 }
@@ -80,6 +82,7 @@ struct Job {
 pub(crate) struct World {
     site: Site,
     now: u64,
+    frozen_until: u64,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     number: u64,
     rng: Rng,
@@ -103,7 +106,7 @@ impl World {
             if at >= end {
                 break;
             }
-            world.now = at;
+            world.now = at.max(world.frozen_until);
             world.happen(event);
         }
         world.outcome
@@ -126,6 +129,7 @@ impl World {
             .collect();
         Self {
             now: 1,
+            frozen_until: 0,
             events: BinaryHeap::new(),
             number: 0,
             rng: Rng::with_seed(seed),
@@ -459,6 +463,7 @@ impl World {
             Change::Stall(server, seconds) => {
                 self.servers[server].stall = (self.now, self.now + (seconds * SECOND) as u64);
             }
+            Change::Freeze(seconds) => self.frozen_until = self.now + (seconds * SECOND) as u64,
             Change::Kill(server) => self.die(server),
             Change::Restart(server) => self.servers[server].is_dead = false,
         }

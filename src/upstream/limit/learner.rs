@@ -5,6 +5,9 @@ use super::tuning::Tuning;
 use super::usual::Usual;
 use super::window::{LEAST, Window};
 
+/// A node of which little is known thrashes when it finishes less than this part of what it did with less to do.
+const THRASHING: f64 = 0.9;
+
 /// A window that is longer says nothing of throughput: the node had nothing to do, in milliseconds.
 const LONGEST_WINDOW: f64 = 2_500.0;
 
@@ -95,7 +98,7 @@ impl Learner {
     /// The longest wait at which the node is at ease, in milliseconds, if it is at the end of `window`.
     pub(super) fn ease(&self, window: &Window) -> Option<f64> {
         let ease = self.usual?.ease(&self.tuning);
-        (window.wait <= ease).then_some(ease)
+        (window.wait <= ease && !window.is_late_for_many()).then_some(ease)
     }
 
     /// Learns from a window.
@@ -144,12 +147,12 @@ impl Learner {
                 if pressed.length() >= self.tuning.proof {
                     let hold = Hold::new(most, self.tuning.forget, window.end);
                     let rate = pressed.rate();
-                    return Stage::Holding(if usual.is_young() {
-                        hold.of_young()
-                    } else if rate < usual.rate(&Window { answers: 0, ..*window }) {
-                        hold.try_goal(rate, usual, &self.tuning)
-                    } else {
-                        hold
+                    let usual_rate = usual.rate(&Window { answers: 0, ..*window });
+                    return Stage::Holding(match usual.is_young() {
+                        true if rate >= THRASHING * usual_rate => hold.of_young(),
+                        false if rate >= usual_rate => hold,
+                        // It finishes less with more to do.
+                        true | false => hold.try_goal(rate, usual, &self.tuning),
                     });
                 }
                 let raised = if usual.is_quick(window, &self.tuning) { most + most.sqrt() } else { most };

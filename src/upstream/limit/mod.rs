@@ -43,6 +43,8 @@ pub struct Limit {
     most: AtomicU32,
     /// Answers of the window under way and their waits, as [`WAITS`] says.
     answers: AtomicU64,
+    /// Answers to attempts that were slow for reasons of their own.
+    late: AtomicU32,
     failures: AtomicU32,
     /// Attempts that took the last place, or found none, or went elsewhere because there was none.
     filled: AtomicU32,
@@ -75,6 +77,7 @@ impl Limit {
         Self {
             most: AtomicU32::new(NONE),
             answers: AtomicU64::new(0),
+            late: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             filled: AtomicU32::new(0),
             opened: AtomicU64::new(0),
@@ -131,17 +134,17 @@ impl Limit {
     /// The head of an answer came after `waited`, and `waiting` others still wait.
     pub(super) fn answered(&self, waited: Duration, waiting: u32, now: u64) {
         let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX).min(LONGEST_WAIT);
-        if micros >= PROMPT * 1_000 && self.may_linger(micros / 1_000) {
-            return;
-        }
-        let before = self.answers.fetch_add(1 << WAITS | micros, Ordering::Relaxed);
+        let count = if micros >= PROMPT * 1_000 && self.may_linger(micros / 1_000) {
+            // They say nothing of how long others wait, unless there are many of them.
+            u64::from(self.late.fetch_add(1, Ordering::Relaxed)) + 1
+        } else {
+            (self.answers.fetch_add(1 << WAITS | micros, Ordering::Relaxed) >> WAITS) + 1
+        };
         let due = self.due.load(Ordering::Relaxed);
         if now < due || due == 0 && self.begin(now.saturating_sub(micros / 1_000)) {
             return;
         }
-        if (before >> WAITS) + 1 >= u64::from(self.enough.load(Ordering::Relaxed))
-            || now >= due + LONGEST_WINDOW
-        {
+        if count >= u64::from(self.enough.load(Ordering::Relaxed)) || now >= due + LONGEST_WINDOW {
             self.close(waiting, now);
         }
     }
@@ -197,9 +200,11 @@ impl Limit {
             length: now.saturating_sub(opened).max(1) as f64,
             answers: u32::try_from(count).unwrap_or(u32::MAX),
             wait: if count == 0 { 0.0 } else { waits as f64 / count as f64 / 1_000.0 },
+            late: self.late.swap(0, Ordering::Relaxed),
             failures: self.failures.swap(0, Ordering::Relaxed),
             filled: self.filled.swap(0, Ordering::Relaxed),
             waiting,
+            is_full: self.room(waiting) <= 1,
         };
         let learner = &mut learning.learner;
         learner.look(&window);

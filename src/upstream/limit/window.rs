@@ -17,12 +17,16 @@ pub(super) struct Window {
     pub(super) answers: u32,
     /// How long they were waited for, on average.
     pub(super) wait: f64,
+    /// Heads besides that were so slow that they seemed to have reasons of their own.
+    pub(super) late: u32,
     /// Attempts that failed.
     pub(super) failures: u32,
     /// Attempts that took the last place, or found none, or went elsewhere because there was none.
     pub(super) filled: u32,
     /// Attempts that wait at its end.
     pub(super) waiting: u32,
+    /// Whether there was no more than one place at its end.
+    pub(super) is_full: bool,
 }
 
 impl Window {
@@ -31,9 +35,16 @@ impl Window {
         f64::from(self.answers) / self.length
     }
 
-    /// Whether the limit was reached most of the time: as often as an answer made room, it was taken.
+    /// Whether the limit was reached most of the time: as often as an answer made room, it was taken. Where many are answered
+    /// at once and others wait in line only the last of the places that they leave is the last one; then it tells that the
+    /// node is full at the end.
     pub(super) fn is_pressed(&self) -> bool {
-        self.filled * 2 > self.answers
+        self.filled * 2 > self.answers || self.is_full && self.filled > 0
+    }
+
+    /// Whether so many heads were slow that they are no exceptions: the node is.
+    pub(super) fn is_late_for_many(&self) -> bool {
+        self.late * 3 > self.answers
     }
 
     /// Whether so many attempts wait that this may be why.
