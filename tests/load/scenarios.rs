@@ -84,6 +84,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(overloaded());
     all.extend(dying());
     all.extend(hiccuping());
+    all.extend(cold());
     let wanted = std::env::var("BOOKEND_LOADS").unwrap_or_default();
     let words: Vec<&str> = wanted.split(',').filter(|word| !word.is_empty()).collect();
     all.retain(|scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word)));
@@ -413,4 +414,59 @@ fn hiccups(seconds: f64) -> Vec<(f64, Change)> {
         (at < seconds).then_some((at, stall))
     })
     .collect()
+}
+
+/// From the first moment on, when nothing is known of the node yet.
+fn cold() -> Vec<Scenario> {
+    let of =
+        |workers, rate, work| site(Machine { workers, ..SIXTEEN }, Source::open(rate, Work::Fixed(work)), 30);
+    let crowd = |size: f64| site(SIXTEEN, steps(&[(0.0, size * 100.0), (0.01, 240.0)], USUAL), 30);
+    vec![
+        Scenario {
+            name: "cold, 400 workers of 100 ms at 0.7",
+            site: of(400, 2_800.0, 100.0),
+            expected: vec![nobody_is_shed()],
+        },
+        Scenario {
+            name: "cold, 400 workers of 500 ms at 0.7",
+            site: of(400, 560.0, 500.0),
+            expected: vec![nobody_is_shed()],
+        },
+        Scenario {
+            name: "cold, 400 workers of 150 ms at 0.7",
+            site: of(400, 1_867.0, 150.0),
+            expected: vec![nobody_is_shed()],
+        },
+        Scenario {
+            name: "cold, 1,000 long polls come back",
+            site: Site {
+                sources: vec![
+                    Source::open(400.0, USUAL),
+                    steps(&[(0.0, 2_000.0), (0.5, 50.0)], Work::Exponential(20_000.0)).without_worker(),
+                ],
+                ..of(16, 0.0, 20.0)
+            },
+            expected: vec![nobody_is_shed()],
+        },
+        Scenario {
+            name: "cold, one in ten takes 5 s",
+            site: site(
+                Machine { workers: 400, ..SIXTEEN },
+                Source::open(400.0, Work::Two(0.9, 20.0, 5_000.0)),
+                30,
+            ),
+            expected: vec![nobody_is_shed()],
+        },
+        Scenario { name: "cold, a crowd of 200", site: crowd(200.0), expected: vec![nobody_is_shed()] },
+        Scenario { name: "cold, a crowd of 400", site: crowd(400.0), expected: vec![nobody_is_shed()] },
+        Scenario {
+            name: "cold, dies of 400, 3 times",
+            site: Site {
+                machines: vec![Machine { dies: Some(400), thrashes: Thrashes::Over(200, 2.0), ..SIXTEEN }],
+                ..of(16, 2_400.0, 20.0)
+            },
+            // As for the one that dies of 128: what is lost is the time in which it is found out what it is.
+            expected: vec![no_deaths(), serves(0.8, CAPACITY, 5)],
+        },
+    ]
 }

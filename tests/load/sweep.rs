@@ -47,6 +47,7 @@ fn variants() -> Vec<(&'static str, String, Tuning)> {
     add("answers in a window", &[4.0, 16.0, 32.0], |t, v| t.enough = v as u32);
     add("known after (waits)", &[1.0, 1.5, 2.5, 3.0], |t, v| t.known = v);
     add("longer", &[1.0, 1.25, 1.5, 2.0], |t, v| t.longer = v);
+    add("leap", &[4.0, 16.0, 32.0], |t, v| t.leap = v);
     add("ease", &[1.5, 3.0, 4.0], |t, v| t.ease = v);
     add("margin (ms)", &[2.0, 5.0, 20.0], |t, v| t.margin = v);
     add("goal", &[0.5, 0.6, 0.85, 1.0], |t, v| t.goal = v);

@@ -214,6 +214,7 @@ impl Learner {
             && window.is_crowded()
             && usual.is_known(&self.tuning)
             && prospect > usual.ease(&self.tuning)
+            && prospect < self.tuning.leap * window.wait
     }
 
     fn is_failing_for_many(&self, window: &Window, usual: &Usual) -> bool {

@@ -13,6 +13,9 @@ pub struct Tuning {
     pub known: f64,
     /// How much longer than usual those must have waited that are answered, for a node to be late.
     pub longer: f64,
+    /// Those that wait are an overload only if those that come now would wait for less than so many times as long as those
+    /// have waited that are answered. Of more, most wait for something else, as long polls do.
+    pub leap: f64,
     /// The waits of a node are at ease up to so many usual ones,
     pub ease: f64,
     /// and so many milliseconds more: below that it is our own processor, or the network, that makes them longer.
@@ -47,6 +50,7 @@ impl Default for Tuning {
             enough: 8,
             known: 2.0,
             longer: 1.1,
+            leap: 8.0,
             ease: 2.0,
             margin: 10.0,
             goal: 0.7,
