@@ -32,7 +32,9 @@ const FLOODED: Promise = Promise { others_refused: 10, ..PROMISE };
 /// to be known. What the issue says is for the long form; this is what no run may miss.
 const BRIEF: Promise = Promise { served: 0.5, others_refused: 10, ..PROMISE };
 
-/// What bookend lacks for these: it fills a node that it knows nothing of before that has answered.
+/// What bookend lacks for these: it fills a node that it knows nothing of before that has answered. Every bound that was
+/// tried turned people away from nodes that were well, and none kept the slow one of these serving: docs/load.md. So nothing
+/// is promised of them; they show what it costs, and whether somebody finds a better one.
 const COLD: Option<&str> = Some("a bound before the first answers");
 
 /// Whatever a row does not say.
