@@ -51,9 +51,9 @@ pub enum LoadError {
     /// The access log could not be opened.
     #[error(transparent)]
     AccessLog(#[from] OpenError),
-    /// A pool would have no node that can serve.
+    /// A pool would have too few nodes that can serve, or lose some that the rest cannot do without.
     #[error(transparent)]
-    Loss(#[from] Loss),
+    Loss(Box<Loss>),
     /// The operator's side cannot follow.
     #[error(transparent)]
     Operators(Box<dyn Error + Send + Sync>),
@@ -207,7 +207,8 @@ impl Reloader {
 
     /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
     ///
-    /// One that would leave a pool without a node that can serve is refused, unless `is_forced`.
+    /// One that would leave a pool with too few nodes that can serve, or without some that the rest cannot do without, is
+    /// refused, unless `is_forced`.
     ///
     /// `prepare` is for whatever stands above and follows the configuration as well: it changes nothing yet, and what it
     /// returns is handed back once all has worked.
@@ -244,7 +245,8 @@ impl Reloader {
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
         if !is_forced {
-            drain::compare(&before, &next, clock::millis())?;
+            drain::compare(&before, &next, clock::millis())
+                .map_err(|loss| LoadError::Loss(Box::new(loss)))?;
         }
         let prepared = self.door.prepare(&next.config().listeners).await?;
         let above = prepare(next.config()).await?;

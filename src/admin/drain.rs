@@ -13,6 +13,7 @@ use super::desk::Desk;
 use super::leases::shown;
 use super::owner::owner;
 use super::problem::Problem;
+use super::rest::Rest;
 use super::status::Lease;
 use crate::drain::{Done, Order, Refusal};
 use crate::lease::{Target, Term};
@@ -29,13 +30,13 @@ pub struct Wish {
     /// What for; for `/drain` alone, which needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Drain the node even if no other one can serve; for `/drain` alone.
+    /// Drain the node even if the others cannot do without it; for `/drain` alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drained {
     /// The lease as it is now; for `/undrain` as it was.
     pub lease: Lease,
@@ -43,10 +44,9 @@ pub struct Drained {
     pub kept: bool,
     /// Requests that are at the node.
     pub in_flight: u32,
-    /// Other nodes of its pool that can serve.
-    pub available: usize,
-    /// Nodes of its pool.
-    pub nodes: usize,
+    /// What its pool has besides it.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 type Answer = Result<Json<Drained>, Problem>;
@@ -114,13 +114,12 @@ fn answer(outcome: Result<Done, Refusal>) -> Answer {
             Refusal::Drained(_) | Refusal::NotDrained(_) | Refusal::Shortfall(_) => StatusCode::CONFLICT,
             Refusal::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Problem::new(status, refusal.to_string())
+        let rest = match &refusal {
+            Refusal::Shortfall(shortfall) => Some(Rest::from(&shortfall.0)),
+            _ => None,
+        };
+        Problem { rest, ..Problem::new(status, refusal.to_string()) }
     })?;
-    Ok(Json(Drained {
-        lease: shown(&done.lease),
-        kept: done.is_kept,
-        in_flight: done.in_flight,
-        available: done.rest.able(),
-        nodes: done.rest.all(),
-    }))
+    let (lease, rest) = (shown(&done.lease), Rest::from(&done.rest));
+    Ok(Json(Drained { lease, kept: done.is_kept, in_flight: done.in_flight, rest }))
 }

@@ -19,6 +19,7 @@ mod owner;
 mod problem;
 mod recent;
 mod report;
+mod rest;
 mod serve;
 pub mod status;
 
@@ -29,4 +30,5 @@ pub use bind::{AdminError, Bound};
 pub use desk::{Desk, Phase, Wanted};
 pub use drain::{Drained, Wish};
 pub use problem::{ConfigProblem, Problem};
+pub use rest::{Carrier, Rest};
 pub use serve::{Prepared, Serving};

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::access::Denial;
+use super::rest::Rest;
 use crate::config;
 use crate::reload::{LoadError, in_full};
 
@@ -15,7 +16,7 @@ use crate::reload::{LoadError, in_full};
 const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Why a request did not do what it asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// What kind it is, always the same for the same kind.
     pub title: String,
@@ -26,6 +27,9 @@ pub struct Problem {
     /// What is wrong with the configuration, if it is that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<ConfigProblem>,
+    /// What a pool would have without its nodes, if that is too little.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
 }
 
 /// One thing that is wrong with a configuration.
@@ -51,7 +55,7 @@ pub struct ConfigProblem {
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Unknown").to_owned();
-        Self { title, status: status.as_u16(), detail: detail.into(), problems: Vec::new() }
+        Self { title, status: status.as_u16(), detail: detail.into(), problems: Vec::new(), rest: None }
     }
 
     /// What stands at `key` of a body will not do.
@@ -74,7 +78,11 @@ impl Problem {
             1 => "the configuration has a problem; the one before it stays in force".to_owned(),
             count => format!("the configuration has {count} problems; the one before it stays in force"),
         };
-        Self { title: "Configuration refused".to_owned(), problems, ..Self::new(status, detail) }
+        let rest = match why {
+            LoadError::Loss(loss) => Some(Rest::from(&loss.rest)),
+            _ => None,
+        };
+        Self { title: "Configuration refused".to_owned(), problems, rest, ..Self::new(status, detail) }
     }
 }
 

@@ -10,7 +10,7 @@ use http::Method;
 use super::client::Target;
 use super::{complain_of, say};
 use crate::admin::status::{Node, Status};
-use crate::admin::{Drained, Wish};
+use crate::admin::{Drained, Rest, Wish};
 use crate::lease::{self, Reason, Term};
 use crate::terminal::counted;
 
@@ -31,7 +31,7 @@ pub(super) struct Drain {
     /// Wait until the last request is over
     #[arg(long)]
     wait: bool,
-    /// Drain it even if no other node can serve
+    /// Drain it even if the others cannot do without it
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -69,9 +69,7 @@ pub(super) fn drain(wanted: &Drain) -> anyhow::Result<ExitCode> {
     };
     let Some(done) = wanted.target.order::<Drained>("/drain", &wish)? else { return Ok(ExitCode::FAILURE) };
     say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
-    let rest = format!("{} of {} can serve without it", done.available, counted(done.nodes as u64, "node"));
-    let proof = if done.available > 0 { ", whether they can carry the load is unproven" } else { "" };
-    say(&format!("{rest}{proof}"));
+    say(&evidence(&done.rest));
     warn_if_not_kept(&done);
     if wanted.wait {
         return wait(&wanted.target, &done);
@@ -136,6 +134,23 @@ fn look(target: &Target, wanted: &str) -> anyhow::Result<Node> {
         }
     }
     bail!("{wanted} is no longer in the configuration")
+}
+
+/// Whether the others are enough, as far as is known.
+fn evidence(rest: &Rest) -> String {
+    let nodes = counted(rest.nodes as u64, "node");
+    let (load, shown) = (format!("{:.0} answers/s", rest.load), format!("{:.0}/s", rest.rest));
+    let able = format!("{} of {nodes} can serve without it", rest.available);
+    match rest.proof.as_str() {
+        _ if rest.available == 0 => able,
+        "enough" => format!("{able}, which is enough: the load is {load} now, and they have shown {shown}"),
+        "lacking" => {
+            format!("{able}, which is not enough: the load is {load} now, and all they can give is {shown}")
+        }
+        _ => format!(
+            "{able}, whether they can carry the load is unproven: it is {load} now, and they have shown {shown}"
+        ),
+    }
 }
 
 fn left(in_flight: u32) -> String {

@@ -15,7 +15,7 @@ use crate::admin::Problem;
 pub(super) struct Wanted {
     #[command(flatten)]
     target: Target,
-    /// Even if that leaves a pool without a node that can serve
+    /// Even if that leaves a pool too few nodes, or takes some that it cannot do without
     #[arg(long)]
     force: bool,
 }

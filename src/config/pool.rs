@@ -40,6 +40,8 @@ pub struct Pool {
     pub timeouts: NodeTimeouts,
     /// How often the names among the nodes' addresses are looked up again.
     pub resolve_interval: Duration,
+    /// How many nodes that can serve a drain or a reload has to leave; at least 1, no more than there are nodes.
+    pub min_available: usize,
 }
 
 /// What is done about a failed attempt.
@@ -102,6 +104,9 @@ const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Retries for each hundred requests unless told.
 const RETRY_BUDGET: u32 = 20;
 
+/// How many nodes have to be left unless told.
+const MIN_AVAILABLE: usize = 1;
+
 /// How long a node takes to get all of its share unless told.
 const SLOW_START: Duration = Duration::from_secs(2);
 
@@ -153,6 +158,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let retry_budget = fields.read("retry_budget", |v| v.whole(bounds::PERCENT));
     let timeouts = fields.read("timeouts", |v| read_timeouts(v, &NodeTimeouts::default()));
     let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
+    let min_available = fields.read("min_available", |v| read_min_available(v, nodes.as_deref()));
     Some(Pool {
         nodes: nodes?,
         expect_nodes,
@@ -166,7 +172,16 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
         queue: queue.unwrap_or_else(|| Some(Queue::default())),
         timeouts: timeouts.unwrap_or_default(),
         resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
+        min_available: min_available.unwrap_or(MIN_AVAILABLE),
     })
+}
+
+/// Reads how many of `nodes` have to be able to serve; `None` are nodes that something is wrong with.
+fn read_min_available(value: Value<'_>, nodes: Option<&[Node]>) -> Option<usize> {
+    let wanted = value.whole(bounds::NODES)?;
+    let Some(nodes) = nodes.filter(|nodes| nodes.len() < wanted) else { return Some(wanted) };
+    let fault = Fault::new(format!("{wanted} nodes cannot be available where there are {}", nodes.len()));
+    value.fail(fault.help("write a smaller number, or add nodes"))
 }
 
 /// Reads how clients stay with one node; `taken` has the cookies of the pools before.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-pub use self::guard::{Loss, Rest, Shortfall, compare};
+pub use self::guard::{Carrier, Loss, Rest, Shortfall, compare};
 use self::keep::Keep;
 use self::roll::Roll;
 use crate::balance::Registry;
@@ -50,7 +50,7 @@ pub struct Order {
     pub reason: Reason,
     /// For how long.
     pub term: Term,
-    /// Whether even if no other node can serve.
+    /// Whether even if the others cannot do without it.
     pub is_forced: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct Done {
 }
 
 /// Why nothing was done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such pool.
     #[error("there is no pool `{pool}`{}", meant(.nearest.as_deref()))]
@@ -93,9 +93,9 @@ pub enum Refusal {
     /// It is not drained.
     #[error("{0} is not drained")]
     NotDrained(Target),
-    /// No other node could serve.
+    /// The others could not do without it.
     #[error("{0}")]
-    Shortfall(Shortfall),
+    Shortfall(Box<Shortfall>),
     /// There are more leases than anybody can look after.
     #[error("there are too many leases")]
     TooMany,
@@ -161,7 +161,7 @@ impl Drains {
     ///
     /// # Errors
     ///
-    /// If there is no such node, it is drained already, or no other one could serve.
+    /// If there is no such node, it is drained already, or the others cannot do without it.
     pub async fn drain(&self, order: Order) -> Result<Done, Refusal> {
         let now = clock::steady();
         let Order { target, owner, reason, term, is_forced } = order;
@@ -176,9 +176,9 @@ impl Drains {
             if !leases.has_room() {
                 return Err(Refusal::TooMany);
             }
-            let rest = guard::rest(&roll, &target, clock::millis());
+            let rest = Rest::without(&roll, &target, clock::millis());
             if !is_forced {
-                guard::check(&rest).map_err(Refusal::Shortfall)?;
+                rest.check().map_err(Box::new).map_err(Refusal::Shortfall)?;
             }
             let lease = Lease::new(target, owner, reason, term, now);
             leases.take(lease.clone());
@@ -204,7 +204,7 @@ impl Drains {
             lease
         };
         self.observer.lease_renewed(&lease, term, by);
-        let rest = guard::rest(&self.roll(), target, clock::millis());
+        let rest = Rest::without(&self.roll(), target, clock::millis());
         Ok(self.done(lease, rest).await)
     }
 
@@ -223,7 +223,7 @@ impl Drains {
             lease
         };
         self.observer.node_undrained(&lease, by);
-        let rest = guard::rest(&self.roll(), target, clock::millis());
+        let rest = Rest::without(&self.roll(), target, clock::millis());
         Ok(self.done(lease, rest).await)
     }
 

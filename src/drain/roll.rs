@@ -1,8 +1,9 @@
 //! Who is there: the nodes of the generation in force, by name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::balance::Pool;
 use crate::generation::Generation;
 use crate::lease::{Leases, Return, Sight, Target};
 use crate::model::Name;
@@ -10,6 +11,7 @@ use crate::upstream::{Availability, Member, Stay, Why};
 
 /// The nodes of a generation.
 pub(super) struct Roll {
+    pools: BTreeMap<Name, Arc<Pool>>,
     nodes: HashMap<Target, Present>,
 }
 
@@ -34,7 +36,8 @@ impl Roll {
                 }
             }
         }
-        Self { nodes }
+        let pools = generation.pools().map(|pool| (pool.name().clone(), Arc::clone(pool))).collect();
+        Self { pools, nodes }
     }
 
     pub(super) fn has(&self, target: &Target) -> bool {
@@ -42,8 +45,18 @@ impl Roll {
     }
 
     /// The pools, in the order of their names.
-    pub(super) fn pools(&self) -> BTreeSet<&Name> {
-        self.nodes.keys().map(|target| &target.pool).collect()
+    pub(super) fn pools(&self) -> impl Iterator<Item = &Name> {
+        self.pools.keys()
+    }
+
+    /// How many nodes that can serve a pool has to have.
+    pub(super) fn min_available(&self, pool: &Name) -> usize {
+        self.pools.get(pool).map_or(1, |pool| pool.settings().min_available)
+    }
+
+    /// Whether a pool has turned a request away within `span` milliseconds before `now`.
+    pub(super) fn lost_within(&self, pool: &Name, span: u64, now: u64) -> bool {
+        self.pools.get(pool).is_some_and(|pool| pool.line().lost_within(span, now))
     }
 
     /// The nodes of a pool, in the order of their names.

@@ -35,18 +35,11 @@ impl Headroom {
     /// What `nodes` could do without the largest of them, where each has shown something and carries so many answers a
     /// second now; `None` if there is none.
     pub fn of(nodes: &[(Shown, f64)]) -> Option<Self> {
-        let carried = nodes.iter().map(|(shown, now)| can_carry(shown).max(*now));
-        let (largest, _) = carried.clone().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other))?;
-        let rest = carried.enumerate().filter(|(number, _)| *number != largest).map(|(_, can)| can).sum();
+        let carried = nodes.iter().map(|(shown, now)| can_carry(shown, *now));
+        let (largest, _) = carried.enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other))?;
         let load = nodes.iter().map(|(_, now)| now).sum();
-        let mut others = nodes.iter().enumerate().filter(|(number, _)| *number != largest);
-        let proof = if rest >= load {
-            Proof::Enough
-        } else if others.all(|(_, (shown, _))| shown.capacity.is_some()) {
-            Proof::Lacking
-        } else {
-            Proof::Unproven
-        };
+        let others = nodes.iter().enumerate().filter(|(number, _)| *number != largest);
+        let (rest, proof) = Proof::of(load, others.map(|(_, node)| node));
         Some(Self { largest, load, rest, proof })
     }
 
@@ -69,6 +62,23 @@ impl Headroom {
 }
 
 impl Proof {
+    /// What `nodes` have shown that they can carry together, and whether that proves that they can carry `load`.
+    pub fn of<'a>(load: f64, nodes: impl Iterator<Item = &'a (Shown, f64)>) -> (f64, Self) {
+        let (mut rest, mut are_limits_known) = (0.0, true);
+        for (shown, now) in nodes {
+            rest += can_carry(shown, *now);
+            are_limits_known &= shown.capacity.is_some();
+        }
+        let proof = if rest >= load {
+            Self::Enough
+        } else if are_limits_known {
+            Self::Lacking
+        } else {
+            Self::Unproven
+        };
+        (rest, proof)
+    }
+
     /// The proof as a word for people and programs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,9 +89,9 @@ impl Proof {
     }
 }
 
-/// What a node can carry, as far as it has shown.
-fn can_carry(shown: &Shown) -> f64 {
-    shown.capacity.unwrap_or(shown.rate)
+/// What a node can carry that carries so much `now`, as far as it has shown.
+fn can_carry(shown: &Shown, now: f64) -> f64 {
+    shown.capacity.unwrap_or(shown.rate).max(now)
 }
 
 #[cfg(test)]

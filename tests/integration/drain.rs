@@ -17,19 +17,19 @@ use crate::support::{
 const TOKEN: &str = "a-token-that-nobody-knows";
 
 /// A site whose nodes are checked often enough for a test.
-fn site(nodes: &[&Origin]) -> Site {
+pub(crate) fn site(nodes: &[&Origin]) -> Site {
     Site::of(nodes)
         .with_pool("health_check: { interval: 50ms, fall: 2, rise: 1 }")
         .with_pool("slow_start: 200ms")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
 /// Runs a command that has to succeed, and returns what it said.
 #[track_caller]
-fn done(bookend: &Bookend, command: &str) -> String {
+pub(crate) fn done(bookend: &Bookend, command: &str) -> String {
     let output = bookend.command(command);
     assert_eq!(output.status.code(), Some(0), "{command}: {}", said(&output));
     said(&output)
@@ -37,18 +37,18 @@ fn done(bookend: &Bookend, command: &str) -> String {
 
 /// Runs a command that has to fail, and returns what it said.
 #[track_caller]
-fn refused(bookend: &Bookend, command: &str) -> String {
+pub(crate) fn refused(bookend: &Bookend, command: &str) -> String {
     let output = bookend.command(command);
     assert_eq!(output.status.code(), Some(1), "{command}: {}", said(&output));
     said(&output)
 }
 
-fn node(bookend: &Bookend, number: usize) -> Value {
+pub(crate) fn node(bookend: &Bookend, number: usize) -> Value {
     let status: Value = serde_json::from_slice(&bookend.ask("/status")).unwrap();
     status["pools"][0]["nodes"][number].clone()
 }
 
-fn is_drained(bookend: &Bookend, number: usize) -> bool {
+pub(crate) fn is_drained(bookend: &Bookend, number: usize) -> bool {
     node(bookend, number)["state"] == "drained"
 }
 
@@ -65,7 +65,7 @@ fn exchange(mut stream: impl Read + Write, path: &str, headers: &str, body: &str
     (status, serde_json::from_str(body).unwrap())
 }
 
-fn over_socket(bookend: &Bookend, path: &str, body: &str) -> (u16, Value) {
+pub(crate) fn over_socket(bookend: &Bookend, path: &str, body: &str) -> (u16, Value) {
     let headers = "Host: x\r\nContent-Type: application/json\r\n";
     exchange(UnixStream::connect(bookend.socket()).unwrap(), path, headers, body)
 }

@@ -22,6 +22,7 @@ mod ejection;
 mod failover;
 mod finishing;
 mod framing;
+mod guard;
 mod headers;
 mod health;
 mod hostile;
