@@ -151,7 +151,7 @@ fn lease_ends_and_the_node_returns() {
     let (a, b) = (Origin::answering("a"), Origin::answering("b"));
     let bookend = Bookend::start(&site(&[&a, &b]));
     let load = Load::start(bookend.address(), 4);
-    done(&bookend, "drain web/web-02 --for 2s --reason test");
+    done(&bookend, "drain web/web-02 --for 3s --reason test");
     for line in [
         "node is still drained pool=web node=web-02",
         "over=50%",
