@@ -53,7 +53,7 @@ pub enum LoadError {
     AccessLog(#[from] OpenError),
     /// A pool would have too few nodes that can serve, or lose some that the rest cannot do without.
     #[error(transparent)]
-    Loss(Box<Loss>),
+    Loss(#[from] Loss),
     /// The operator's side cannot follow.
     #[error(transparent)]
     Operators(Box<dyn Error + Send + Sync>),
@@ -245,8 +245,7 @@ impl Reloader {
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
         if !is_forced {
-            drain::compare(&before, &next, clock::millis())
-                .map_err(|loss| LoadError::Loss(Box::new(loss)))?;
+            drain::compare(&before, &next, clock::millis())?;
         }
         let prepared = self.door.prepare(&next.config().listeners).await?;
         let above = prepare(next.config()).await?;

@@ -1,7 +1,9 @@
 //! What is not well, in sentences.
 
+use std::time::Duration;
+
 use super::desk::Phase;
-use super::status::{Alarm, NodeState, Status};
+use super::status::{Alarm, NodeState, Recall, Status};
 
 /// What is not well.
 pub(super) fn complaints(status: &Status, phase: Phase) -> Vec<String> {
@@ -45,7 +47,15 @@ pub(super) fn complaints(status: &Status, phase: Phase) -> Vec<String> {
             }
         }
     }
+    complaints.extend(status.recalls.iter().map(recalled));
     complaints
+}
+
+/// A node that somebody may still believe to be drained.
+fn recalled(recall: &Recall) -> String {
+    let Recall { node, at, why, owner, reason, .. } = recall;
+    let drained = humantime::format_duration(Duration::from_secs(recall.drained_seconds));
+    format!("{node} was recalled at {at}: {why}; drained by {owner} for {drained}: {reason}")
 }
 
 /// An alarm with what would help.

@@ -33,6 +33,9 @@ pub struct Wish {
     /// Drain the node even if the others cannot do without it; for `/drain` alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    /// Leave it drained even if the others are not enough, and give it no request that they do not take; for `/drain` alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_recall: bool,
 }
 
 /// What was done.
@@ -65,6 +68,7 @@ pub(super) async fn drain(
         reason: reason.parse().map_err(|why| Problem::unfit("reason", &why))?,
         term: term(&wish)?.unwrap_or_default(),
         is_forced: wish.force,
+        never_recall: wish.never_recall,
     };
     answer(desk.drains.drain(order).await)
 }
@@ -78,6 +82,7 @@ pub(super) async fn renew(
     let wish = object::<Wish>(request).await?;
     refuse("reason", wish.reason.is_some())?;
     refuse("force", wish.force)?;
+    refuse("never_recall", wish.never_recall)?;
     let term = term(&wish)?.ok_or_else(|| Problem::unfit("for", &"say for how long from now, as in `1h`"))?;
     answer(desk.drains.renew(&target(&wish)?, term, &owner(peer)).await)
 }
@@ -92,6 +97,7 @@ pub(super) async fn undrain(
     refuse("for", wish.term.is_some())?;
     refuse("reason", wish.reason.is_some())?;
     refuse("force", wish.force)?;
+    refuse("never_recall", wish.never_recall)?;
     answer(desk.drains.undrain(&target(&wish)?, &owner(peer)).await)
 }
 
@@ -115,7 +121,7 @@ fn answer(outcome: Result<Done, Refusal>) -> Answer {
             Refusal::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         };
         let rest = match &refusal {
-            Refusal::Shortfall(shortfall) => Some(Rest::from(&shortfall.0)),
+            Refusal::Shortfall(shortfall) => Some(Box::new(Rest::from(&*shortfall.0))),
             _ => None,
         };
         Problem { rest, ..Problem::new(status, refusal.to_string()) }

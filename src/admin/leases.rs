@@ -7,7 +7,7 @@ use super::report::time;
 use super::status::{self, NodeState, Status};
 use crate::clock;
 use crate::drain::Drains;
-use crate::lease::{Lease, Target};
+use crate::lease::{Lease, Recalled, Target};
 use crate::observe::{NodeLease, NodeNow};
 
 /// Adds to each node its lease, and in the end those whose nodes are not there.
@@ -24,6 +24,22 @@ pub(super) fn show(status: &mut Status, drains: &Drains) {
         }
     }
     status.leases_of_others = leases.values().map(shown).collect();
+    status.recalls = drains.recalled().iter().map(recall).collect();
+}
+
+fn recall(recalled: &Recalled) -> status::Recall {
+    let Recalled { lease, at, plight, .. } = recalled;
+    let (now, wall) = (clock::steady(), clock::wall());
+    let ago = Duration::from_millis(now.saturating_sub(*at));
+    status::Recall {
+        node: lease.target.to_string(),
+        at: time(wall.checked_sub(ago).unwrap_or(wall)),
+        seconds_ago: ago.as_secs(),
+        owner: lease.owner.clone(),
+        reason: lease.reason.to_string(),
+        drained_seconds: at.saturating_sub(lease.since) / 1_000,
+        why: plight.to_string(),
+    }
 }
 
 /// The leases by pool and node.
@@ -40,7 +56,8 @@ fn why(lease: &status::Lease, in_flight: u32) -> String {
         1 => "1 request left".to_owned(),
         count => format!("{count} requests left"),
     };
-    format!("by {} for another {left}, {work}: {}", lease.owner, lease.reason)
+    let never = if lease.never_recall { ", not to be recalled" } else { "" };
+    format!("by {} for another {left}, {work}{never}: {}", lease.owner, lease.reason)
 }
 
 /// A lease as people see it; its times are those of the clock on the wall.
@@ -59,6 +76,7 @@ pub(super) fn shown(lease: &Lease) -> status::Lease {
         until: time(wall.checked_add(left).unwrap_or(wall)),
         seconds_left: lease.left(now).div_ceil(1_000),
         empty_since: lease.empty_since.map(ago),
+        never_recall: lease.never_recall,
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Problem {
     pub problems: Vec<ConfigProblem>,
     /// What a pool would have without its nodes, if that is too little.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Rest>,
+    pub rest: Option<Box<Rest>>,
 }
 
 /// One thing that is wrong with a configuration.
@@ -79,7 +79,7 @@ impl Problem {
             count => format!("the configuration has {count} problems; the one before it stays in force"),
         };
         let rest = match why {
-            LoadError::Loss(loss) => Some(Rest::from(&loss.rest)),
+            LoadError::Loss(loss) => Some(Box::new(Rest::from(&*loss.rest))),
             _ => None,
         };
         Self { title: "Configuration refused".to_owned(), problems, rest, ..Self::new(status, detail) }

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::config;
 use crate::observe::{Latency, NodeLease, NodeNow, NodeTally, Now, PoolNow, Tally};
 use crate::reload::in_full;
+use crate::retry::Outcome;
 use crate::upstream::{Availability, Member, Stay};
 
 /// The clock counts in milliseconds, people in seconds.
@@ -44,6 +45,7 @@ pub(super) fn status(desk: &Desk) -> Status {
         requests: requests(tally.outcomes.clone()),
         pools,
         leases_of_others: Vec::new(),
+        recalls: Vec::new(),
         alarms: Vec::new(),
         silences: Vec::new(),
         complaints: Vec::new(),
@@ -244,16 +246,11 @@ fn requests(outcomes: BTreeMap<String, u64>) -> Requests {
     let sum = |wanted: fn(&str) -> bool| {
         outcomes.iter().filter(|(outcome, _)| wanted(outcome)).map(|(_, count)| count).sum()
     };
-    Requests { total: sum(|_| true), saved: sum(is_saved), failed: sum(is_failed), outcomes }
+    Requests { total: sum(|_| true), saved: sum(is_saved), failed: sum(Outcome::is_failure), outcomes }
 }
 
 fn is_saved(outcome: &str) -> bool {
     outcome.starts_with("saved_")
-}
-
-/// An outcome that is not known here is one that somebody should look at.
-fn is_failed(outcome: &str) -> bool {
-    !is_saved(outcome) && !matches!(outcome, "served" | "refused" | "client_gone")
 }
 
 pub(super) fn time(time: SystemTime) -> String {
@@ -267,7 +264,7 @@ fn seconds_since(time: SystemTime, now: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retry::{Outcome, Reach};
+    use crate::retry::Reach;
 
     #[test]
     fn words_mean_what_the_outcomes_mean() {
@@ -287,7 +284,7 @@ mod tests {
         ];
         for outcome in outcomes {
             assert_eq!(is_saved(outcome.as_str()), outcome.is_saved(), "{outcome:?}");
-            assert_eq!(is_failed(outcome.as_str()), outcome.is_failed(), "{outcome:?}");
+            assert_eq!(Outcome::is_failure(outcome.as_str()), outcome.is_failed(), "{outcome:?}");
         }
     }
 }

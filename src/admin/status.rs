@@ -31,6 +31,9 @@ pub struct Status {
     /// Leases of nodes that are not in the configuration.
     #[serde(default)]
     pub leases_of_others: Vec<Lease>,
+    /// Drained nodes that were taken back in the last hour because the others were not enough, and not drained since.
+    #[serde(default)]
+    pub recalls: Vec<Recall>,
     /// What is wrong for a while, by pool.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
@@ -225,6 +228,28 @@ pub struct Lease {
     pub seconds_left: u64,
     /// Since when the node has no request any more (RFC 3339); `None` while it has.
     pub empty_since: Option<String>,
+    /// Whether the node is not taken back before that, whatever becomes of the others.
+    #[serde(default)]
+    pub never_recall: bool,
+}
+
+/// A drained node was taken back because the others were not enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recall {
+    /// The node, as in `web/web-02`.
+    pub node: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// How long ago.
+    pub seconds_ago: u64,
+    /// Who had drained it.
+    pub owner: String,
+    /// What for.
+    pub reason: String,
+    /// For how long it was drained.
+    pub drained_seconds: u64,
+    /// What was wrong without it.
+    pub why: String,
 }
 
 /// How a node stands.

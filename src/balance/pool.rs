@@ -242,9 +242,9 @@ impl Pool {
         let addr = address(&place)?;
         let live = self.registry.node(&self.name, place);
         // One that was drained under another name, or the last time that it was here, is not for ever.
-        match self.registry.is_drained(&self.name, &node.name) {
-            true => live.drain(clock::millis()),
-            false => live.undrain(self.settings.health_check.is_some(), clock::millis()),
+        match self.registry.drained(&self.name, &node.name) {
+            Some(resort) => live.drain(resort, clock::millis()),
+            None => live.undrain(self.settings.health_check.is_some(), clock::millis()),
         }
         let member = Member {
             name: node.name.clone(),

@@ -1,12 +1,12 @@
 //! The live state of every node, whatever configuration it is in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use crate::model::Name;
-use crate::upstream::{Node, OverloadLine, Parking, Place, Pulse};
+use crate::upstream::{Node, OverloadLine, Parking, Place, Pulse, Resort};
 
 /// All nodes that some pool holds, by pool and address. A node that a reload keeps keeps its state.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Registry {
     pulses: Mutex<HashMap<Name, Weak<Pulse>>>,
     parkings: Mutex<HashMap<Name, Weak<Parking>>>,
     lines: Mutex<HashMap<Name, Weak<OverloadLine>>>,
-    drained: Mutex<HashSet<(Name, String)>>,
+    drained: Mutex<HashMap<(Name, String), Resort>>,
 }
 
 impl Registry {
@@ -41,14 +41,17 @@ impl Registry {
     }
 
     /// Takes what is drained from now on, by pool and name: new addresses of these nodes get no work either.
-    pub fn set_drained(&self, drained: HashSet<(Name, String)>) {
+    pub fn set_drained(&self, drained: HashMap<(Name, String), Resort>) {
         *self.drained.lock() = drained;
     }
 
-    /// Whether the node that `pool` knows by this name is drained.
-    pub fn is_drained(&self, pool: &Name, name: &str) -> bool {
+    /// What the node may still get that `pool` knows by this name, if it is drained.
+    pub fn drained(&self, pool: &Name, name: &str) -> Option<Resort> {
         let drained = self.drained.lock();
-        !drained.is_empty() && drained.contains(&(pool.clone(), name.to_owned()))
+        if drained.is_empty() {
+            return None;
+        }
+        drained.get(&(pool.clone(), name.to_owned())).copied()
     }
 
     /// Where the requests of `pool` wait for a place at a node: those that came under an older configuration as well.

@@ -34,6 +34,9 @@ pub(super) struct Drain {
     /// Drain it even if the others cannot do without it
     #[arg(long)]
     force: bool,
+    /// Leave it drained even if the others are not enough, and give it no request that they do not take
+    #[arg(long)]
+    never_recall: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -66,10 +69,14 @@ pub(super) fn drain(wanted: &Drain) -> anyhow::Result<ExitCode> {
         term: Some(wanted.term.to_string()),
         reason: Some(wanted.reason.to_string()),
         force: wanted.force,
+        never_recall: wanted.never_recall,
     };
     let Some(done) = wanted.target.order::<Drained>("/drain", &wish)? else { return Ok(ExitCode::FAILURE) };
     say(&format!("{} is drained until {}", done.lease.node, done.lease.until));
     say(&evidence(&done.rest));
+    if done.lease.never_recall {
+        say("it is not taken back before that, whatever becomes of the others");
+    }
     warn_if_not_kept(&done);
     if wanted.wait {
         return wait(&wanted.target, &done);

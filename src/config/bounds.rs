@@ -23,8 +23,6 @@ pub(super) const COOKIE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 60 * 60);
 /// Connections.
 pub(super) const CONNECTIONS: RangeInclusive<usize> = 1..=10_000_000;
-/// Nodes of a pool.
-pub(super) const NODES: RangeInclusive<usize> = 1..=10_000;
 /// Worker threads.
 pub(super) const THREADS: RangeInclusive<usize> = 1..=1024;
 /// Bytes of a request's head.
@@ -39,6 +37,10 @@ pub(super) const BUFFERS: RangeInclusive<u64> = 0..=1 << 40;
 pub(super) const ATTEMPTS: RangeInclusive<u32> = 1..=100;
 /// Retries for each hundred requests.
 pub(super) const PERCENT: RangeInclusive<u32> = 0..=1000;
+/// Requests of each hundred, but not all of them.
+pub(super) const PART: RangeInclusive<u32> = 1..=99;
+/// How long something has to be wrong with a pool until a drained node comes back for it.
+pub(super) const RECALL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10 * 60);
 /// Checks in a row that agree.
 pub(super) const CHECKS_IN_A_ROW: RangeInclusive<u32> = 1..=100;
 /// What [`Weight`](crate::model::Weight) can hold.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault};
 use super::{
-    Balance, Ejection, HealthCheck, Node, Queue, Sticky, balance, bounds, check, ejection, node, queue,
-    sticky,
+    Balance, Ejection, HealthCheck, Node, Queue, Recall, Sticky, balance, bounds, check, ejection, node,
+    queue, recall, sticky,
 };
 use crate::model::{CookieName, Name, StatusSet};
 
@@ -42,6 +42,8 @@ pub struct Pool {
     pub resolve_interval: Duration,
     /// How many nodes that can serve a drain or a reload has to leave; at least 1, no more than there are nodes.
     pub min_available: usize,
+    /// When a drained node is taken back because the others are not enough; `None` is never.
+    pub recall: Option<Recall>,
 }
 
 /// What is done about a failed attempt.
@@ -159,6 +161,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let timeouts = fields.read("timeouts", |v| read_timeouts(v, &NodeTimeouts::default()));
     let resolve_interval = fields.read("resolve_interval", |v| v.duration(bounds::INTERVAL));
     let min_available = fields.read("min_available", |v| read_min_available(v, nodes.as_deref()));
+    let recall = fields.read("recall", recall::read);
     Some(Pool {
         nodes: nodes?,
         expect_nodes,
@@ -173,6 +176,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
         timeouts: timeouts.unwrap_or_default(),
         resolve_interval: resolve_interval.unwrap_or(RESOLVE_INTERVAL),
         min_available: min_available.unwrap_or(MIN_AVAILABLE),
+        recall: recall.unwrap_or_else(|| Some(Recall::default())),
     })
 }
 

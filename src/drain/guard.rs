@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::roll::{Present, Roll};
 use crate::generation::Generation;
-use crate::lease::Target;
+use crate::lease::{Recalled, Target};
 use crate::model::Name;
 use crate::upstream::{Availability, Member, Place, Proof, Shown};
 
@@ -41,6 +41,8 @@ pub struct Rest {
     unable: Vec<(String, &'static str)>,
     /// Whether the pool turns requests away as it is.
     is_shedding: bool,
+    /// Whether `rest` is what they gave when one of `without` was recalled.
+    is_remembered: bool,
 }
 
 /// A node that can serve, and what it has shown; all rates in answers a second.
@@ -59,14 +61,14 @@ pub struct Carrier {
 /// The rest of a pool is not enough without a node that somebody wants to drain.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{} (`--force` drains it all the same)", shortfall(.0))]
-pub struct Shortfall(pub Rest);
+pub struct Shortfall(pub Box<Rest>);
 
 /// The nodes of a pool are not enough in a configuration where those of the one before were.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{} (`bookend reload --force` loads it all the same)", loss(.rest, .able_now))]
 pub struct Loss {
     /// What the pool would have.
-    pub rest: Rest,
+    pub rest: Box<Rest>,
     /// Those that can serve now.
     able_now: Vec<String>,
 }
@@ -134,13 +136,26 @@ impl Rest {
             proof,
             unable,
             is_shedding,
+            is_remembered: false,
         }
+    }
+
+    /// The same with what the others gave when the node was recalled that it is to do without: that was all they could, unless
+    /// there are more of them now.
+    pub(super) fn remembering(self, recalled: Option<&Recalled>) -> Self {
+        let Some(Recalled { plight, others, .. }) = recalled else { return self };
+        let (rest, are_more) = (plight.served(), self.able.iter().any(|node| !others.contains(&node.node)));
+        if self.proof != Proof::Unproven || are_more || rest <= self.rest {
+            return self;
+        }
+        let proof = if rest < self.load { Proof::Lacking } else { Proof::Enough };
+        Self { rest, proof, is_remembered: true, ..self }
     }
 
     /// Says no if that is not enough.
     pub(super) fn check(&self) -> Result<(), Shortfall> {
         let is_enough = !self.has_too_few() && self.proof != Proof::Lacking;
-        if is_enough { Ok(()) } else { Err(Shortfall(self.clone())) }
+        if is_enough { Ok(()) } else { Err(Shortfall(Box::new(self.clone()))) }
     }
 
     fn has_too_few(&self) -> bool {
@@ -156,13 +171,14 @@ impl Rest {
             true => format!("{}/s{more} would be missing", rate(lacking)),
             false => "more would be turned away".to_owned(),
         };
-        let each: Vec<_> = self.able.iter().map(Carrier::told).collect();
+        let (pool, load, rest) = (&self.pool, rate(self.load), rate(self.rest));
+        let (rest_can, source) = match self.is_remembered {
+            true => ("could", format!("when {without} was recalled")),
+            false => ("can", named(&self.able.iter().map(Carrier::told).collect::<Vec<_>>())),
+        };
         format!(
-            "pool {} gives {} answers/s now{shedding}, and all that the rest can give is {}/s ({}): without {without} {missing}",
-            self.pool,
-            rate(self.load),
-            rate(self.rest),
-            named(&each),
+            "pool {pool} gives {load} answers/s now{shedding}, and all that the rest {rest_can} give is {rest}/s ({source}): \
+             without {without} {missing}"
         )
     }
 }
@@ -194,7 +210,7 @@ pub fn compare(before: &Generation, next: &Generation, now: u64) -> Result<(), L
         let rest = Rest::of(&next, pool, [&old, &new], Some(Availability::Available), now);
         let has_fewer = rest.has_too_few() && rest.able.len() < able_now.len();
         if has_fewer || rest.proof == Proof::Lacking && !rest.without.is_empty() {
-            return Err(Loss { rest, able_now });
+            return Err(Loss { rest: Box::new(rest), able_now });
         }
     }
     Ok(())
@@ -292,6 +308,7 @@ fn rate(per_second: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::{Lease, Plight, Requests, Term};
 
     fn rest(able: &[(&str, f64, Option<f64>)], load: f64) -> Rest {
         let carrier = |(node, load, capacity): &(&str, f64, Option<f64>)| Carrier {
@@ -315,6 +332,7 @@ mod tests {
             proof,
             unable: Vec::new(),
             is_shedding: false,
+            is_remembered: false,
         }
     }
 
@@ -330,7 +348,7 @@ mod tests {
             "pool web gives 820 answers/s now, and all that the rest can give is 520/s (web-01 512/s, web-03 8.0/s): \
              without web-02 300/s would be missing (`--force` drains it all the same)"
         );
-        let loss = Loss { rest: lacking, able_now: Vec::new() };
+        let loss = Loss { rest: Box::new(lacking), able_now: Vec::new() };
         assert!(
             loss.to_string()
                 .ends_with("300/s would be missing (`bookend reload --force` loads it all the same)")
@@ -343,6 +361,30 @@ mod tests {
         assert_eq!((refusal(&enough), enough.proof), (String::new(), Proof::Enough));
         let unproven = rest(&[("web-01", 410.0, None), ("web-03", 0.0, Some(100.0))], 820.0);
         assert_eq!((refusal(&unproven), unproven.proof), (String::new(), Proof::Unproven));
+    }
+
+    #[test]
+    fn what_the_rest_gave_when_the_node_was_recalled_is_evidence() {
+        let lease = Lease::new(
+            "web/web-02".parse().expect("a node"),
+            "anna".to_owned(),
+            "test".parse().expect("a reason"),
+            Term::default(),
+            1,
+        );
+        let requests = Requests { total: 8_000, failed: 3_000, shed: 3_000 };
+        let others = vec!["web-01".to_owned()];
+        let recalled = Recalled { lease, at: 9, plight: Plight { requests, millis: 10_000 }, others };
+        let now = |load| rest(&[("web-01", 410.0, None)], load).remembering(Some(&recalled));
+        assert_eq!(
+            refusal(&now(820.0)),
+            "pool web gives 820 answers/s now, and all that the rest could give is 500/s (when web-02 was recalled): \
+             without web-02 320/s would be missing (`--force` drains it all the same)"
+        );
+        assert_eq!((now(450.0).proof, refusal(&now(450.0))), (Proof::Enough, String::new()));
+        let more =
+            rest(&[("web-01", 410.0, None), ("web-03", 5.0, None)], 820.0).remembering(Some(&recalled));
+        assert_eq!(more.proof, Proof::Unproven, "web-03 could not serve then");
     }
 
     #[test]

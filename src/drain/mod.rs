@@ -4,6 +4,7 @@
 
 mod guard;
 mod keep;
+mod recall;
 mod roll;
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use tokio::task::JoinHandle;
 
 pub use self::guard::{Carrier, Loss, Rest, Shortfall, compare};
 use self::keep::Keep;
-use self::roll::Roll;
+use self::recall::Strains;
+use self::roll::{Roll, resort};
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::nearest;
@@ -34,6 +36,7 @@ pub struct Drains {
     /// Counts what changed in `leases` that has to be kept.
     changes: AtomicU64,
     keep: Keep,
+    strains: Mutex<Strains>,
     current: Arc<Current>,
     registry: Arc<Registry>,
     observer: Arc<Observer>,
@@ -52,6 +55,8 @@ pub struct Order {
     pub term: Term,
     /// Whether even if the others cannot do without it.
     pub is_forced: bool,
+    /// Whether the node is not taken back before its time, whatever becomes of the others.
+    pub never_recall: bool,
 }
 
 /// What was done.
@@ -95,7 +100,7 @@ pub enum Refusal {
     NotDrained(Target),
     /// The others could not do without it.
     #[error("{0}")]
-    Shortfall(Box<Shortfall>),
+    Shortfall(Shortfall),
     /// There are more leases than anybody can look after.
     #[error("there are too many leases")]
     TooMany,
@@ -137,6 +142,7 @@ impl Drains {
             // What is over need not be kept.
             changes: AtomicU64::new(over.len() as u64),
             keep: Keep::new(journal),
+            strains: Mutex::default(),
             current,
             registry,
             observer,
@@ -152,6 +158,7 @@ impl Drains {
             loop {
                 tokio::time::sleep(INTERVAL).await;
                 drains.review();
+                drains.recall_if_due();
                 drains.save_if_due().await;
             }
         }))
@@ -164,7 +171,7 @@ impl Drains {
     /// If there is no such node, it is drained already, or the others cannot do without it.
     pub async fn drain(&self, order: Order) -> Result<Done, Refusal> {
         let now = clock::steady();
-        let Order { target, owner, reason, term, is_forced } = order;
+        let Order { target, owner, reason, term, is_forced, never_recall } = order;
         let (lease, rest) = {
             // Two that drain the last two nodes at once must not both find one left.
             let mut leases = self.leases.lock();
@@ -176,11 +183,12 @@ impl Drains {
             if !leases.has_room() {
                 return Err(Refusal::TooMany);
             }
-            let rest = Rest::without(&roll, &target, clock::millis());
+            let recalled = leases.recalled(now).find(|recalled| recalled.lease.target == target);
+            let rest = Rest::without(&roll, &target, clock::millis()).remembering(recalled);
             if !is_forced {
-                rest.check().map_err(Box::new).map_err(Refusal::Shortfall)?;
+                rest.check().map_err(Refusal::Shortfall)?;
             }
-            let lease = Lease::new(target, owner, reason, term, now);
+            let lease = Lease { never_recall, ..Lease::new(target, owner, reason, term, now) };
             leases.take(lease.clone());
             self.changed();
             self.settle(&leases, &roll);
@@ -293,7 +301,8 @@ impl Drains {
 
     /// Makes the nodes follow the leases, those that there will be as well.
     fn settle(&self, leases: &Leases, roll: &Roll) {
-        let held = leases.iter().map(|lease| (lease.target.pool.clone(), lease.target.node.clone()));
+        let named = |lease: &Lease| (lease.target.pool.clone(), lease.target.node.clone());
+        let held = leases.iter().map(|lease| (named(lease), resort(lease)));
         self.registry.set_drained(held.collect());
         roll.settle(leases, clock::millis());
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::balance::Pool;
 use crate::generation::Generation;
-use crate::lease::{Leases, Return, Sight, Target};
+use crate::lease::{Lease, Leases, Return, Sight, Target};
 use crate::model::Name;
-use crate::upstream::{Availability, Member, Stay, Why};
+use crate::upstream::{Availability, Member, Resort, Stay, Why};
 
 /// The nodes of a generation.
 pub(super) struct Roll {
@@ -66,6 +66,13 @@ impl Roll {
         nodes
     }
 
+    /// The nodes of a pool that can serve.
+    pub(super) fn able(&self, pool: &Name, now: u64) -> Vec<String> {
+        let is_able = |present: &Present| present.availability(now).is_some_and(|at| at.obstacle().is_none());
+        let able = self.pool(pool).into_iter().filter(|(_, present)| is_able(present));
+        able.map(|(target, _)| target.node.clone()).collect()
+    }
+
     /// Requests that are at a node.
     pub(super) fn in_flight(&self, target: &Target) -> u32 {
         self.nodes.get(target).map_or(0, Present::in_flight)
@@ -93,19 +100,30 @@ impl Roll {
         state
     }
 
+    /// Whether a drained node may be taken back, as far as its checks can say: where there are none, its trial will.
+    pub(super) fn may_come_back(&self, target: &Target) -> bool {
+        let Some(present) = self.nodes.get(target) else { return false };
+        let mut members = present.members.iter();
+        members.any(|member| !present.is_checked || member.node.passes_checks())
+    }
+
     /// Drains what has a lease, and lets come back what has none.
     pub(super) fn settle(&self, leases: &Leases, now: u64) {
         for (target, present) in &self.nodes {
-            let is_held = leases.of(target).is_some();
+            let resort = leases.of(target).map(resort);
             for member in &present.members {
-                if is_held {
-                    member.node.drain(now);
-                } else {
-                    member.node.undrain(present.is_checked, now);
+                match resort {
+                    Some(resort) => member.node.drain(resort, now),
+                    None => member.node.undrain(present.is_checked, now),
                 }
             }
         }
     }
+}
+
+/// What the node of a lease may still get.
+pub(super) fn resort(lease: &Lease) -> Resort {
+    if lease.never_recall { Resort::Never } else { Resort::Last }
 }
 
 impl Present {

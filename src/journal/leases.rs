@@ -15,6 +15,8 @@ struct Written {
     renewed: u64,
     until: u64,
     reminded: u8,
+    #[serde(default)]
+    never_recall: bool,
 }
 
 /// The leases as text.
@@ -30,6 +32,7 @@ pub(super) fn text<'a>(leases: impl Iterator<Item = &'a Lease>) -> String {
             renewed: lease.renewed,
             until: lease.until,
             reminded: lease.reminded,
+            never_recall: lease.never_recall,
         };
         // Text and numbers can always be written.
         text.push_str(&serde_json::to_string(&written).unwrap_or_default());
@@ -55,5 +58,20 @@ fn lease(line: &str) -> Result<Lease, String> {
         until: written.until,
         reminded: written.reminded,
         empty_since: None,
+        never_recall: written.never_recall,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lease_of_an_older_version_may_be_recalled() {
+        let line = r#"{"pool":"web","node":"web-02","owner":"anna","reason":"x","since":1,"renewed":1,"until":9,"reminded":0}"#;
+        let old = parse(line).expect("a lease").remove(0);
+        assert!(!old.never_recall);
+        let kept = Lease { never_recall: true, ..old };
+        assert_eq!(parse(&text([&kept].into_iter())), Ok(vec![kept]));
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Lease, Target, Term};
+use super::{Lease, Plight, Target, Term};
+use crate::model::Name;
 
 /// Leases at once.
 const MOST: usize = 16_384;
@@ -13,6 +14,9 @@ const PATIENCE: u64 = 10_000;
 /// When those are told again who were told that a node is not back, in milliseconds after the end of its lease; then each
 /// time after the last of them.
 const AGAIN: [u64; 3] = [5 * 60_000, 60 * 60_000, 4 * 60 * 60_000];
+
+/// For how long people are shown that a node was recalled, in milliseconds.
+const SHOWN: u64 = 60 * 60_000;
 
 /// How a node is at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,19 @@ pub enum Return {
     OnTrial,
     /// It does not come back: why.
     Missing(String),
+}
+
+/// A node that was taken back before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// Its lease, which is over.
+    pub lease: Lease,
+    /// When.
+    pub at: u64,
+    /// What was wrong without it.
+    pub plight: Plight,
+    /// The other nodes that could serve then.
+    pub others: Vec<String>,
 }
 
 /// What came to pass.
@@ -65,6 +82,7 @@ struct Ending {
 pub struct Leases {
     held: BTreeMap<Target, Lease>,
     endings: BTreeMap<Target, Ending>,
+    recalled: BTreeMap<Target, Recalled>,
 }
 
 impl Leases {
@@ -108,6 +126,7 @@ impl Leases {
     /// Takes a lease; one that the node had before is over without a word.
     pub fn take(&mut self, lease: Lease) {
         self.endings.remove(&lease.target);
+        self.recalled.remove(&lease.target);
         self.held.insert(lease.target.clone(), lease);
     }
 
@@ -123,6 +142,31 @@ impl Leases {
         let lease = self.held.remove(target)?;
         self.endings.insert(target.clone(), Ending { lease: lease.clone(), since: now, told: 0 });
         Some(lease)
+    }
+
+    /// Ends a lease of `pool` before its time because the other nodes are not enough: the oldest of those whose nodes may
+    /// come back. Who drained a node a minute ago is likely to be at work on it; who did so days ago may have forgotten it.
+    pub fn recall(
+        &mut self,
+        pool: &Name,
+        (plight, others): (Plight, Vec<String>),
+        may_come_back: impl Fn(&Target) -> bool,
+        now: u64,
+    ) -> Option<Lease> {
+        let is_meant = |lease: &&Lease| lease.target.pool == *pool && !lease.never_recall;
+        let mut candidates: Vec<_> = self.held.values().filter(is_meant).collect();
+        candidates.sort_by_key(|lease| lease.since);
+        let target =
+            candidates.iter().map(|lease| &lease.target).find(|target| may_come_back(target))?.clone();
+        let lease = self.end(&target, now)?;
+        self.recalled.retain(|_, recalled| recalled.is_recent(now));
+        self.recalled.insert(target, Recalled { lease: lease.clone(), at: now, plight, others });
+        Some(lease)
+    }
+
+    /// The nodes that were recalled in the last hour and not drained since.
+    pub fn recalled(&self, now: u64) -> impl Iterator<Item = &Recalled> {
+        self.recalled.values().filter(move |recalled| recalled.is_recent(now))
     }
 
     /// Looks at each lease and says what came to pass. `sight` is how a node is, and `back` how one is whose lease is over.
@@ -181,6 +225,12 @@ impl Lease {
         }
         self.reminded = due;
         Some(Fact::Reminder(self.clone(), tenths))
+    }
+}
+
+impl Recalled {
+    fn is_recent(&self, now: u64) -> bool {
+        now.saturating_sub(self.at) < SHOWN
     }
 }
 

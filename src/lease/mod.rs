@@ -2,18 +2,20 @@
 //!
 //! A [`Lease`] keeps new work from one node until its time is over; it has an owner and a reason, so that nobody has to
 //! guess who took a node out and what for. [`Leases`] are all of them, and those that are over and whose nodes are not back
-//! yet; what comes to pass with them is a [`Fact`].
+//! yet; what comes to pass with them is a [`Fact`]. A pool under [`Strain`] takes its nodes back before their time.
 //!
 //! All times are milliseconds since 1970, of a clock that does not jump.
 
 mod held;
+mod recall;
 mod target;
 mod term;
 
 #[cfg(test)]
 mod tests;
 
-pub use held::{Fact, Leases, Return, Sight};
+pub use held::{Fact, Leases, Recalled, Return, Sight};
+pub use recall::{Plight, Requests, Strain};
 pub use target::{Target, TargetError};
 pub use term::{DEFAULT, LONGEST, Reason, ReasonError, SHORTEST, Term, TermError};
 
@@ -36,13 +38,26 @@ pub struct Lease {
     pub reminded: u8,
     /// Since when the node has no request any more; `None` while it has, or before anybody looked.
     pub empty_since: Option<u64>,
+    /// Whether the node is not taken back before its time, whatever becomes of the others, and gets no request even if they
+    /// take none.
+    pub never_recall: bool,
 }
 
 impl Lease {
     /// A lease that begins now.
     pub fn new(target: Target, owner: String, reason: Reason, term: Term, now: u64) -> Self {
         let until = now.saturating_add(term.millis());
-        Self { target, owner, reason, since: now, renewed: now, until, reminded: 0, empty_since: None }
+        Self {
+            target,
+            owner,
+            reason,
+            since: now,
+            renewed: now,
+            until,
+            reminded: 0,
+            empty_since: None,
+            never_recall: false,
+        }
     }
 
     /// Gives it another time, from now on.

@@ -193,3 +193,36 @@ proptest! {
         prop_assert_eq!(leases.iter().count(), 0);
     }
 }
+
+fn plight() -> Plight {
+    Plight { requests: Requests { total: 100, failed: 40, shed: 40 }, millis: 10_000 }
+}
+
+#[test]
+fn node_that_was_drained_first_is_recalled_first() {
+    let mut leases = Leases::default();
+    let pool = "web".parse().unwrap();
+    for (node, since, never_recall) in [
+        ("web/web-01", 5, false),
+        ("web/web-02", 1, true),
+        ("web/web-03", 2, false),
+        ("web/web-04", 3, false),
+        ("api/a", 0, false),
+    ] {
+        leases.take(Lease { target: target(node), since: START + since, never_recall, ..lease(30) });
+    }
+    let mut recall = |now| {
+        let may_come_back = |target: &Target| target.node != "web-03";
+        leases.recall(&pool, (plight(), Vec::new()), may_come_back, now).map(|lease| lease.target.to_string())
+    };
+    assert_eq!(recall(START + MINUTE).as_deref(), Some("web/web-04"), "the checks of web-03 fail");
+    assert_eq!(recall(START + 2 * MINUTE).as_deref(), Some("web/web-01"));
+    assert_eq!(recall(START + 3 * MINUTE), None);
+    let shown = |leases: &Leases, minutes: u64| leases.recalled(START + minutes * MINUTE).count();
+    assert_eq!((leases.iter().count(), shown(&leases, 3)), (3, 2));
+    assert_eq!((shown(&leases, 61), shown(&leases, 62)), (1, 0), "for an hour");
+    leases.take(Lease { target: target("web/web-01"), ..lease(30) });
+    assert_eq!(shown(&leases, 3), 1, "whoever drains it again knows");
+    let facts = review(&mut leases, START + 4 * MINUTE, &Sight::Empty, &Return::Back);
+    assert_eq!(facts.iter().filter(|fact| **fact == "back").count(), 1, "{facts:?}");
+}

@@ -7,7 +7,7 @@ use log::{error, info, warn};
 
 use super::Observer;
 use crate::incident::What;
-use crate::lease::{Fact, Lease, Term};
+use crate::lease::{Fact, Lease, Plight, Term};
 
 impl Observer {
     /// Somebody took a node out for a while.
@@ -48,6 +48,18 @@ impl Observer {
     pub fn node_undrained(&self, lease: &Lease, by: &str) {
         info!("node may come back {} by={by:?}", named(lease));
         self.publish(lease, What::Undrained { by: by.to_owned() });
+    }
+
+    /// A drained node is taken back before its time because of what becomes of its pool without it.
+    pub fn node_recalled(&self, lease: &Lease, plight: &Plight, now: u64) {
+        let (by, reason, why) = (&lease.owner, lease.reason.as_str(), plight.to_string());
+        error!(
+            "node is recalled, the others are not enough {} drained_by={by:?} for={:?} reason={reason:?} why={why:?}",
+            named(lease),
+            span(now.saturating_sub(lease.since))
+        );
+        self.metrics.recalled(lease.target.pool.as_str());
+        self.publish(lease, What::Recalled { by: by.clone(), reason: reason.to_owned(), why });
     }
 
     /// A lease ended while the process did not run.

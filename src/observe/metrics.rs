@@ -39,6 +39,7 @@ pub struct Metrics {
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
+    recalls: IntCounterVec,
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
     events_lost: IntCounter,
@@ -97,6 +98,11 @@ impl Metrics {
                 "bookend_pool_wait_seconds",
                 "How long requests waited for a place at a node while all were full, by how that ended.",
                 &["pool", "end"],
+            )?,
+            recalls: counters(
+                "bookend_recalls_total",
+                "Drained nodes that were taken back because the others were not enough.",
+                &["pool"],
             )?,
             access_log_dropped: counter(
                 "bookend_access_log_dropped_total",
@@ -158,6 +164,10 @@ impl Metrics {
         self.wait_seconds.with_label_values(&[pool, end.as_str()]).observe(waited.as_secs_f64());
     }
 
+    pub(super) fn recalled(&self, pool: &str) {
+        self.recalls.with_label_values(&[pool]).inc();
+    }
+
     pub(super) fn access_log_dropped(&self) -> &IntCounter {
         &self.access_log_dropped
     }
@@ -189,6 +199,7 @@ impl Metrics {
             }
         }
         for PoolNow { pool, .. } in &now.pools {
+            self.recalls.with_label_values(&[pool]);
             for end in WaitEnd::ALL {
                 self.wait_seconds.with_label_values(&[pool.as_str(), end.as_str()]);
             }

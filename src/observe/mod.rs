@@ -26,7 +26,7 @@ pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
-pub use self::tally::{Latency, NodeTally, Tally};
+pub use self::tally::{Latency, NodeTally, PoolTally, Tally};
 use crate::incident::{Event, What};
 use crate::retry::{NotKept, Outcome, Reach};
 

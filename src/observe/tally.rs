@@ -6,6 +6,7 @@ use prometheus::core::Collector;
 use prometheus::proto::{Histogram, Metric, MetricFamily};
 
 use super::{Metrics, WaitEnd};
+use crate::retry::Outcome;
 
 /// What was counted since the start.
 #[derive(Debug, Default)]
@@ -27,6 +28,17 @@ pub struct NodeTally {
     pub attempts_failed: BTreeMap<String, u64>,
     /// From the last byte of a request to the first of the answer; `None` if there was none.
     pub first_byte: Option<Latency>,
+}
+
+/// What became of the requests of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolTally {
+    /// All that ended.
+    pub total: u64,
+    /// Those that a client saw fail, those that were turned away among them.
+    pub failed: u64,
+    /// Those that were turned away because every node was full.
+    pub shed: u64,
 }
 
 /// How long something took, in seconds.
@@ -62,6 +74,21 @@ impl Metrics {
             }
         }
         tally
+    }
+}
+
+impl Metrics {
+    /// What became of the requests so far, by pool: a small part of the tally, for those who look often.
+    pub fn pools(&self) -> HashMap<String, PoolTally> {
+        let mut pools: HashMap<String, PoolTally> = HashMap::new();
+        for metric in metrics(&self.requests.collect()) {
+            let (outcome, count) = (label(metric, "outcome"), count(metric));
+            let pool = pools.entry(label(metric, "pool")).or_default();
+            pool.total += count;
+            pool.failed += if Outcome::is_failure(&outcome) { count } else { 0 };
+            pool.shed += if outcome == Outcome::Shed.as_str() { count } else { 0 };
+        }
+        pools
     }
 }
 

@@ -36,8 +36,11 @@ pub(super) async fn run(pool: Arc<Pool>) {
 async fn knock(pool: Arc<Pool>, member: Arc<Member>) {
     while !pool.parking().is_empty() {
         let limit = pool.settings().timeouts.connect;
-        if tokio::time::timeout(limit, connect(member.node.place())).await.is_ok_and(|opened| opened.is_ok())
-        {
+        let is_open = !member.node.is_barred()
+            && tokio::time::timeout(limit, connect(member.node.place()))
+                .await
+                .is_ok_and(|opened| opened.is_ok());
+        if is_open {
             member.node.check_call().call();
             pool.parking().release(1);
         }

@@ -176,11 +176,12 @@ impl Attempts {
                 .any(|attempt| attempt.is_at(member) && attempt.reach != Some(Reach::NotSent))
     }
 
-    /// Whether the node refused the request, since it last waited for one to come back.
+    /// Whether the node refused the request, since it last waited for one to come back, or takes none at all.
     fn has_refused(&self, member: &Arc<Member>) -> bool {
         let from = self.refusals_from();
         let mut refusals = self.history.iter().skip(from);
-        refusals.any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
+        member.node.is_barred()
+            || refusals.any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
     }
 
     fn has_answered(&self, member: &Arc<Member>) -> bool {

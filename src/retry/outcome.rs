@@ -72,6 +72,11 @@ impl Outcome {
         }
     }
 
+    /// The same of an outcome as a word; one that is not known is one that somebody should look at.
+    pub fn is_failure(word: &str) -> bool {
+        !word.starts_with("saved_") && !matches!(word, "served" | "refused" | "client_gone")
+    }
+
     /// Whether a retry hid a node's failure from the client.
     pub fn is_saved(self) -> bool {
         matches!(self, Self::Saved(_))

@@ -1,6 +1,6 @@
 //! Keeping new work from a node because a person says so.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{Availability, Node};
 
@@ -11,6 +11,17 @@ pub struct Drain {
     since: AtomicU64,
     /// Since when it may come back; 0 is not yet.
     over: AtomicU64,
+    /// Whether it gets nothing even if no other node takes a request.
+    is_barred: AtomicBool,
+}
+
+/// Whether a drained node gets the requests that no other node takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resort {
+    /// It does: it is the last resort.
+    Last,
+    /// It does not, whatever becomes of them.
+    Never,
 }
 
 impl Drain {
@@ -31,8 +42,9 @@ impl Drain {
 }
 
 impl Node {
-    /// Gives the node no new work from now on, as long as there is another; what it has it may finish.
-    pub fn drain(&self, now: u64) {
+    /// Gives the node no new work from now on, but for that which `resort` says; what it has it may finish.
+    pub fn drain(&self, resort: Resort, now: u64) {
+        self.drain.is_barred.store(resort == Resort::Never, Ordering::Relaxed);
         self.drain.over.store(0, Ordering::Relaxed);
         // Who is drained again before it was back has been out for all of that time.
         let _ = self.drain.since.compare_exchange(0, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
@@ -54,6 +66,17 @@ impl Node {
     /// Whether the node is kept from new work because a person said so.
     pub fn is_drained(&self) -> bool {
         self.drain.availability() == Some(Availability::Drained)
+    }
+
+    /// Whether the node gets no request, even if no other takes it.
+    pub fn is_barred(&self) -> bool {
+        self.drain.is_barred.load(Ordering::Relaxed) && self.is_drained()
+    }
+
+    /// Whether its checks speak for the node: the last one passed, and as many as it takes did.
+    pub fn passes_checks(&self) -> bool {
+        let checks = self.checks();
+        checks.began != 0 && checks.failure.is_none() && checks.health.is_passing()
     }
 
     /// Whether the node was drained, may come back, and has not passed a check since.
@@ -101,7 +124,7 @@ mod tests {
     #[test]
     fn drained_node_comes_back_through_a_check_and_a_trial() {
         let node = node();
-        node.drain(100);
+        node.drain(Resort::Last, 100);
         assert_eq!((node.availability(100), node.is_drained()), (Availability::Drained, true));
         assert_eq!(node.checked(None, ONCE, (150, 160)), None);
         assert!(node.is_drained(), "checks go on and change nothing");
@@ -122,7 +145,7 @@ mod tests {
         let node = node();
         node.undrain(false, 50);
         assert_eq!(node.stay(), Stay::In, "it was not drained");
-        node.drain(100);
+        node.drain(Resort::Last, 100);
         node.undrain(false, 200);
         assert_eq!(node.stay(), Stay::Out { since: 100, until: 200, why: Why::Drained });
     }
@@ -130,14 +153,26 @@ mod tests {
     #[test]
     fn node_that_is_drained_again_before_it_was_back_stays_out() {
         let node = node();
-        node.drain(100);
+        node.drain(Resort::Last, 100);
         node.undrain(true, 200);
-        node.drain(300);
+        node.drain(Resort::Last, 300);
         assert_eq!(node.checked(None, ONCE, (310, 320)), None);
         assert!(node.is_drained());
         node.undrain(true, 400);
         assert_eq!(node.checked(None, ONCE, (410, 420)), None);
         assert_eq!(node.stay(), Stay::Out { since: 100, until: 420, why: Why::Drained });
+    }
+
+    #[test]
+    fn node_is_barred_only_while_it_is_drained() {
+        let node = node();
+        assert!(!node.is_barred());
+        node.drain(Resort::Never, 100);
+        assert!(node.is_barred() && !node.passes_checks());
+        node.undrain(true, 200);
+        assert!(!node.is_barred());
+        node.drain(Resort::Last, 300);
+        assert!(!node.is_barred());
     }
 
     #[test]
@@ -147,7 +182,10 @@ mod tests {
             let _ = node.checked(Some("refused"), ONCE, (now, now));
         }
         assert_eq!(node.availability(4), Availability::CheckFailed);
-        node.drain(5);
+        node.drain(Resort::Last, 5);
         assert_eq!(node.availability(5), Availability::Drained);
+        assert!(!node.passes_checks());
+        let _ = node.checked(None, ONCE, (6, 6));
+        assert!(node.passes_checks());
     }
 }

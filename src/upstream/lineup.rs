@@ -1,7 +1,8 @@
 //! The order of resort: which member a request tries first, and which next.
 //!
 //! Available members of tier 0, then those of the backup tiers, then suspects, resting ones, ejected ones, and those whose
-//! checks fail (so that a broken check on every node takes nobody down), and at the very last those that a person drained.
+//! checks fail (so that a broken check on every node takes nobody down), and at the very last those that a person drained,
+//! unless they are barred.
 //! What a full member of any tier cannot take goes to the next tier, but to none that something speaks against: it waits
 //! instead. Within one rank the pool's [`Algorithm`] decides. A member
 //! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
@@ -104,7 +105,7 @@ impl Lineup {
         limit_returns(&self.members, now);
         let mut best: Option<Rank> = None;
         for (number, member) in self.members.iter().enumerate() {
-            if offers.offered.contains(&number) {
+            if offers.offered.contains(&number) || member.node.is_barred() {
                 continue;
             }
             let rank = rank(member, asker, now);
@@ -132,8 +133,9 @@ pub fn offer_room(members: &[Arc<Member>], line: &OverloadLine, now: u64) {
         return;
     }
     limit_returns(members, now);
-    let best = members.iter().map(|member| member.node.availability(now)).min();
-    for member in members.iter().filter(|member| Some(member.node.availability(now)) == best) {
+    let open = || members.iter().filter(|member| !member.node.is_barred());
+    let best = open().map(|member| member.node.availability(now)).min();
+    for member in open().filter(|member| Some(member.node.availability(now)) == best) {
         line.offer(member.node.key(), member.room());
     }
 }

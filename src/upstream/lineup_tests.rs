@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Weight;
-use crate::upstream::{Node, Place, Pulse, Thresholds};
+use crate::upstream::{Node, Place, Pulse, Resort, Thresholds};
 
 const ONCE: Thresholds = Thresholds { fall: 1, rise: 1 };
 
@@ -115,12 +115,24 @@ fn a_resting_member_gets_work_only_when_no_other_can() {
 #[test]
 fn a_drained_member_is_the_last_resort() {
     let lineup = Lineup::new([member(0, 1, 0), member(1, 1, 0), member(2, 1, 1)]);
-    lineup.members()[0].node.drain(1);
+    lineup.members()[0].node.drain(Resort::Last, 1);
     set_down(&lineup, 1);
     assert_eq!((take(&lineup), take(&lineup)), (2, 2));
     let mut offers = Offers::default();
     let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, Asker::Repeatable, 1)).collect();
     assert_eq!(order, [2, 1, 0]);
+}
+
+#[test]
+fn a_barred_member_is_no_resort() {
+    let lineup = lineup(&[1, 1]);
+    lineup.members()[0].node.drain(Resort::Never, 1);
+    set_down(&lineup, 1);
+    let mut offers = Offers::default();
+    let order: Vec<_> = std::iter::from_fn(|| lineup.offer(&mut offers, Asker::Repeatable, 1)).collect();
+    assert_eq!(order, [1]);
+    lineup.members()[0].node.drain(Resort::Last, 1);
+    assert_eq!(take_past(&lineup, &[1]), Some(0));
 }
 
 #[test]

@@ -35,7 +35,7 @@ use algorithm::{Algorithm, Contenders};
 pub use algorithm::{Clue, key};
 pub use availability::Availability;
 pub use check_call::CheckCall;
-pub use drain::Drain;
+pub use drain::{Drain, Resort};
 pub use evidence::{Evidence, Fault};
 pub use headroom::{Headroom, Proof};
 pub use health::{Health, Thresholds};

@@ -31,6 +31,7 @@ mod load;
 mod monitoring;
 mod overload;
 mod parking;
+mod recall;
 mod redundancy;
 mod reload;
 mod replay;
