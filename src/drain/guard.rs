@@ -117,7 +117,9 @@ impl Rest {
             |(_, present): &&(&Target, &Present)| !present.places().all(|place| stay.contains(place));
         let gone: Vec<_> = before.iter().filter(is_gone).collect();
         let is_missed = gone.iter().any(|(_, present)| may_help(present.availability(now)));
-        let is_shedding = is_missed && roll.lost_within(pool, RECENTLY, now);
+        // Who comes may be the help.
+        let has_new = unknown.is_some() && has_new(before, &stay, after);
+        let is_shedding = is_missed && !has_new && roll.lost_within(pool, RECENTLY, now);
         let (rest, proof) = Proof::of(load, shown.iter());
         let proof = match proof {
             _ if is_shedding => Proof::Lacking,
@@ -232,6 +234,12 @@ impl Present {
 /// What keeps a node from serving; `None` if nothing does.
 fn word(availability: Option<Availability>) -> Option<&'static str> {
     availability.map_or(Some("without an address"), Availability::obstacle)
+}
+
+/// Whether there are nodes `after` a change, at the places `stay`, that were not there before.
+fn has_new(before: &[(&Target, &Present)], stay: &HashSet<&Place>, after: &[(&Target, &Present)]) -> bool {
+    let known: HashSet<_> = before.iter().flat_map(|(_, present)| present.places()).collect();
+    !stay.is_subset(&known) || after.iter().any(|(_, present)| present.members.is_empty())
 }
 
 /// Whether a node that stands like this would be missed by a pool that turns requests away.

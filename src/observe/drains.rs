@@ -13,8 +13,9 @@ impl Observer {
     /// Somebody took a node out for a while.
     pub fn node_drained(&self, lease: &Lease, term: Term, is_forced: bool) {
         let (named, reason) = (named(lease), lease.reason.as_str());
+        let never = if lease.never_recall { " never_recall" } else { "" };
         info!(
-            "node is drained {named} by={owner:?} for={term:?} why={reason:?}",
+            "node is drained {named} by={owner:?} for={term:?} why={reason:?}{never}",
             owner = lease.owner,
             term = term.to_string()
         );

@@ -85,6 +85,10 @@ fn pool_that_turns_requests_away_gives_up_no_node() {
     assert!(text.contains("without web-02 ") && text.contains("`bookend reload --force`"), "{text}");
     assert_eq!(bookend.reload_site(&one), Reload::Refused);
     assert!(!is_drained(&bookend, 1));
+    let c = slow("c");
+    let other = Site::default().with_node(a.address(), "max_in_flight: 2").with_node(c.address(), "");
+    assert_eq!(bookend.reload_site(&other), Reload::InForce, "a new node may be the help");
+    assert_eq!(bookend.reload_site(&both), Reload::InForce);
     let text = done(&bookend, "drain web/web-02 --reason test --force");
     assert!(text.contains("1 of 2 nodes can serve without it, which is not enough"), "{text}");
     done(&bookend, "reload --force");
