@@ -8,6 +8,9 @@ use super::window::{LEAST, Window};
 /// A node of which little is known thrashes when it finishes less than this part of what it did with less to do.
 const THRASHING: f64 = 0.9;
 
+/// A node of which little is known still shows more of what it can where it finishes so much more than so far.
+const RISING: f64 = 1.2;
+
 /// A window that is longer says nothing of throughput: the node had nothing to do, in milliseconds.
 const LONGEST_WINDOW: f64 = 2_500.0;
 
@@ -210,7 +213,11 @@ impl Learner {
         // By Little's law, and sooner to be known than how long those had waited that were answered. A window in which
         // little was answered says that it was short, or that the node stood still, and not how long they have to wait.
         let prospect = f64::from(window.waiting) / usual.rate(window);
+        // At first it finishes more and more, whatever it will be able to.
+        let is_rising =
+            usual.is_young() && window.rate() > RISING * usual.rate(&Window { answers: 0, ..*window });
         is_longer
+            && !is_rising
             && window.is_crowded()
             && usual.is_known(&self.tuning)
             && prospect > usual.ease(&self.tuning)
