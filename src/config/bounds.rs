@@ -58,3 +58,9 @@ pub(super) const EJECTION: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(10 * 60);
 /// How long a node takes to get all of its share again.
 pub(super) const SLOW_START: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 60);
+/// Waiting for a webhook or a command that is told of an alarm.
+pub(super) const TELLING: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(20);
+/// For how long retries hide failures until that is an alarm.
+pub(super) const MASKED: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(60 * 60);
+/// The part of the requests that retries save, in hundredths of a percent.
+pub(super) const SHARE: RangeInclusive<u32> = 1..=10_000;

@@ -15,6 +15,7 @@ use crate::model::Name;
 
 mod access_log;
 mod admin;
+mod alerts;
 mod balance;
 mod bounds;
 mod check;
@@ -41,6 +42,7 @@ mod tests;
 
 pub use access_log::{AccessLog, LogDestination, LogFormat};
 pub use admin::{Admin, Place};
+pub use alerts::{Alerts, Masked, Tell, Webhook, WebhookFormat};
 pub use balance::{Balance, HashKey};
 pub use check::{CheckKind, HealthCheck};
 pub use ejection::Ejection;
@@ -72,6 +74,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The operator's side.
     pub admin: Admin,
+    /// Who is told of what goes wrong.
+    pub alerts: Alerts,
     /// Where clients connect; never empty, no address twice.
     pub listeners: Vec<Listener>,
     /// The sets of nodes, by name; never empty.
@@ -107,6 +111,7 @@ fn read_config(root: Value<'_>) -> Option<Config> {
         let access_log = fields.read("access_log", access_log::read);
         let state_dir = fields.read("state_dir", admin::state_dir);
         let admin = fields.read("admin", admin::read);
+        let alerts = fields.read("alerts", alerts::read);
         let listeners = fields.require("listeners", listener::EXAMPLE, listener::read_all);
         let pools = fields.require("pools", pool::EXAMPLE, pool::read_all);
         let routes = fields.require("routes", route::EXAMPLE, |v| route::read_all(v, pools.as_ref()));
@@ -115,6 +120,7 @@ fn read_config(root: Value<'_>) -> Option<Config> {
             access_log: access_log.unwrap_or_default(),
             state_dir,
             admin: admin.unwrap_or_default(),
+            alerts: alerts.unwrap_or_default(),
             listeners: listeners?,
             pools: pools?.good,
             routes: routes?,

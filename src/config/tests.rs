@@ -160,6 +160,50 @@ fn access_log_is_a_file_stdout_or_off() {
 }
 
 #[test]
+fn alerts_go_to_webhooks_and_a_command() {
+    let alerts = |told: &str| read(&format!("alerts: {told}\n{SMALLEST}")).alerts;
+    assert_eq!((read(SMALLEST).alerts, alerts("{}")), (Alerts::default(), Alerts::default()));
+    assert_eq!(alerts("{masked: off}").masked, None);
+    let masked =
+        |hundredths, seconds| Some(Masked { hundredths, window: std::time::Duration::from_secs(seconds) });
+    assert_eq!(alerts("{masked: {percent: 0.25, for: 2m}}").masked, masked(25, 120));
+    assert_eq!(alerts("{masked: {percent: 100}}").masked, masked(10_000, 300));
+    let found = alerts(
+        "{webhooks: [{url: 'http://[::1]:9/x'}, {url: 'https://a', format: slack, name: b}], command: [a, '']}",
+    );
+    let names: Vec<_> = found.webhooks.iter().map(|hook| hook.name.as_str()).collect();
+    assert_eq!(names, ["webhook-1", "b"]);
+    let tell = found.command.unwrap();
+    assert_eq!((tell.program.as_str(), tell.arguments), ("a", vec![String::new()]));
+}
+
+#[test]
+fn secrets_of_webhooks_are_not_shown() {
+    let text = "alerts: {webhooks: [{url: 'https://a/secret?secret', headers: {Authorization: secret}}]}";
+    let config = read(&format!("{text}\n{SMALLEST}"));
+    assert!(
+        !format!("{config:?}").contains("secret?") && !format!("{:?}", config.alerts).contains("/secret")
+    );
+    assert_eq!(
+        format!("{:?}", config.alerts).matches("secret").count(),
+        "secret_file".matches("secret").count()
+    );
+}
+
+#[test]
+fn problems_with_webhooks_do_not_tell_their_secrets() {
+    for name in ["alerts", "alerts_words"] {
+        let path = format!("{}/tests/config/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        let said = std::fs::read_to_string(path).unwrap();
+        assert!(
+            said.contains("alerts.webhooks")
+                && !said.contains("secret-")
+                && !said.contains("services/secret")
+        );
+    }
+}
+
+#[test]
 fn trusted_proxies_are_addresses_and_networks() {
     let text = SMALLEST.replace("8080 #", "8080\n    trusted_proxies: [10.0.0.0/8, 192.0.2.7, '::1'] #");
     let networks: Vec<_> = read(&text).listeners[0].trusted_proxies.iter().map(ToString::to_string).collect();

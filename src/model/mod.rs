@@ -8,6 +8,7 @@ mod host;
 mod name;
 mod path;
 mod status;
+mod webhook_url;
 mod weight;
 mod window;
 
@@ -19,6 +20,7 @@ pub use host::{HostPattern, HostPatternError};
 pub use name::{Name, NameError};
 pub use path::{PathPrefix, PathPrefixError};
 pub use status::{StatusSet, StatusSetError};
+pub use webhook_url::{WebhookUrl, WebhookUrlError};
 pub use weight::{Tier, Weight, WeightError};
 pub use window::Window;
 

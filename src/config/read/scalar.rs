@@ -102,6 +102,30 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Reads a percentage with up to two places after the point, as hundredths of a percent within `bounds`.
+    pub(in crate::config) fn percent(&self, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let shown = |hundredths: &u32| f64::from(*hundredths) / 100.0;
+        let wanted = format!("a percentage from {} to {}", shown(bounds.start()), shown(bounds.end()));
+        let hundredths = match self.tree {
+            Tree::Whole(number) => *number as f64 * 100.0,
+            Tree::Real(number) => number * 100.0,
+            Tree::Text(text) if text.trim_end_matches([' ', '%']).parse::<f64>().is_ok() => {
+                let fault = Fault::new(format!("expected {wanted}, found {self}"));
+                return self.fail(fault.help("write the number alone, as in `0.5`"));
+            }
+            _ => return self.unexpected(&wanted),
+        };
+        let whole = hundredths.round();
+        // Out of what is no number, or beyond an `u32`, comes one that is out of bounds.
+        let value = if whole.is_finite() { whole as u32 } else { 0 };
+        if bounds.contains(&value) && (hundredths - whole).abs() < 1e-6 {
+            return Some(value);
+        }
+        self.fail(Fault::new(format!(
+            "{self} is out of range: it must be {wanted}, with two places at the most"
+        )))
+    }
+
     /// Reads a duration within `bounds`.
     pub(in crate::config) fn duration(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
         const WHAT: &str = "a duration like `10s`, `250ms` or `1m 30s`";

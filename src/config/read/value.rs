@@ -72,6 +72,11 @@ impl<'a> Value<'a> {
         matches!(self.tree, Tree::Mapping(_))
     }
 
+    /// Whether this is text.
+    pub(in crate::config) fn is_text(&self) -> bool {
+        matches!(self.tree, Tree::Text(_))
+    }
+
     /// Whether this is a list without values.
     pub(in crate::config) fn is_empty_list(&self) -> bool {
         matches!(self.tree, Tree::List(items) if items.is_empty())
