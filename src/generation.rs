@@ -26,6 +26,8 @@ pub struct Generation {
     own_key: Option<Secret>,
     /// What was wrong with it.
     key_trouble: Option<KeyTrouble>,
+    /// What signs the messages to webhooks, by their names.
+    webhook_keys: HashMap<Name, Secret>,
 }
 
 /// A route with all that its requests need.
@@ -64,6 +66,16 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// The key that signs the messages to a webhook cannot be had.
+    #[error("reading secret_file {} of the webhook {webhook}", path.display())]
+    WebhookKey {
+        /// The webhook.
+        webhook: Name,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The system gave nothing to make a key of.
     #[error("making a key for sticky sessions")]
     OwnKey(#[source] io::Error),
@@ -85,6 +97,7 @@ impl Generation {
     ) -> Result<Self, BuildError> {
         let number = previous.map_or(1, |previous| previous.number + 1);
         let (keys, key_trouble) = Keys::read(&config, previous).await?;
+        let webhook_keys = webhook_keys(&config).await?;
         let mut pools = HashMap::new();
         for (name, settings) in &config.pools {
             let key = keys.of(name, settings);
@@ -92,7 +105,7 @@ impl Generation {
         }
         let routes = config.routes.iter().map(|route| Route::new(route, &pools)).collect::<Result<_, _>>()?;
         let router = Router::new(&config.routes);
-        Ok(Self { number, config, router, routes, pools, own_key: keys.own, key_trouble })
+        Ok(Self { number, config, router, routes, pools, own_key: keys.own, key_trouble, webhook_keys })
     }
 
     /// Its number: 1 is the one that the process began with.
@@ -108,6 +121,11 @@ impl Generation {
     /// What was wrong with bookend's own key for cookies, if this generation was the first to need it.
     pub fn key_trouble(&self) -> Option<&KeyTrouble> {
         self.key_trouble.as_ref()
+    }
+
+    /// The key that signs the messages to the webhook of this name, if there is one.
+    pub fn webhook_key(&self, webhook: &Name) -> Option<&Secret> {
+        self.webhook_keys.get(webhook)
     }
 
     /// All pools.
@@ -194,6 +212,22 @@ impl Keys {
     fn of(&self, name: &Name, pool: &config::Pool) -> Option<&Secret> {
         pool.sticky.as_ref().and_then(|_| self.named.get(name).or(self.own.as_ref()))
     }
+}
+
+/// Reads what signs the messages to webhooks.
+async fn webhook_keys(config: &Config) -> Result<HashMap<Name, Secret>, BuildError> {
+    let mut keys = HashMap::new();
+    for webhook in &config.alerts.webhooks {
+        let Some(path) = webhook.secret_file.clone() else { continue };
+        let file = path.clone();
+        let key = in_background(move || Secret::read(&file)).await;
+        let webhook = webhook.name.clone();
+        match key {
+            Ok(key) => keys.insert(webhook, key),
+            Err(source) => return Err(BuildError::WebhookKey { webhook, path, source }),
+        };
+    }
+    Ok(keys)
 }
 
 /// Does what blocks on the file system where it holds nobody up.

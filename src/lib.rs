@@ -10,7 +10,8 @@
 //!  9 server     demo                                threads, signals, beginning and end; a site to try it on
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
-//!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools
+//!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools;
+//!    announce                                        telling people
 //!  5 generation                                    one configuration compiled; the one in force
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
@@ -35,6 +36,7 @@
 //! A request keeps the [`generation`] it began with; [`reload`] swaps the one that the next request begins with.
 
 pub mod admin;
+pub mod announce;
 pub mod answer;
 pub mod balance;
 pub mod cli;

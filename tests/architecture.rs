@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "observe"],
     &["balance", "tls", "journal", "state"],
     &["generation"],
-    &["listen", "probe", "drain", "monitor"],
+    &["listen", "probe", "drain", "monitor", "announce"],
     &["reload"],
     &["proxy", "admin"],
     &["server", "demo"],

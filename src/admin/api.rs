@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::access::{Peer, Rules};
 use super::alarms::{silence, unsilence};
+use super::alerts;
 use super::body::{has_body, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
@@ -55,6 +56,7 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/undrain", post(undrain))
         .route("/silence", post(silence))
         .route("/unsilence", post(unsilence))
+        .route("/alerts/test", post(alerts::test))
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method)
         .with_state(desk)
@@ -172,7 +174,7 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew, /undrain, /silence and /unsilence";
+    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew, /undrain, /silence, /unsilence and /alerts/test";
     Problem::new(StatusCode::NOT_FOUND, WHAT)
 }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::recent::Recent;
+use crate::announce::Announcer;
 use crate::clock;
 use crate::drain::Drains;
 use crate::generation::Current;
@@ -54,6 +55,7 @@ pub struct Desk {
     pub(super) observer: Arc<Observer>,
     pub(super) drains: Arc<Drains>,
     pub(super) monitor: Arc<Monitor>,
+    pub(super) announcer: Arc<Announcer>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) wanted: mpsc::Sender<Wanted>,
     pub(super) recent: Mutex<Recent>,
@@ -68,12 +70,25 @@ impl Desk {
         limits: Arc<Limits>,
         observer: Arc<Observer>,
         drains: Arc<Drains>,
-        monitor: Arc<Monitor>,
+        (monitor, announcer): (Arc<Monitor>, Arc<Announcer>),
         phase: watch::Receiver<Phase>,
     ) -> (Self, mpsc::Receiver<Wanted>) {
         let (wanted, changes) = mpsc::channel(MOST_WANTED);
         let (recent, began) = (Mutex::default(), clock::now());
-        (Self { current, history, limits, observer, drains, monitor, phase, wanted, recent, began }, changes)
+        let desk = Self {
+            current,
+            history,
+            limits,
+            observer,
+            drains,
+            monitor,
+            announcer,
+            phase,
+            wanted,
+            recent,
+            began,
+        };
+        (desk, changes)
     }
 }
 

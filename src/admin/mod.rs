@@ -6,6 +6,7 @@
 
 mod access;
 mod alarms;
+mod alerts;
 mod api;
 mod ask;
 mod bind;
@@ -25,6 +26,7 @@ pub mod status;
 
 pub use access::{Rules, TokenError};
 pub use alarms::Hush;
+pub use alerts::{Tested, Tests};
 pub use ask::{Answer, AskError, ask, send};
 pub use bind::{AdminError, Bound};
 pub use desk::{Desk, Phase, Wanted};

@@ -1,5 +1,6 @@
 //! What a person types.
 
+mod alerts;
 mod client;
 mod demo;
 mod drain;
@@ -56,6 +57,8 @@ enum Command {
     Silence(silence::Begin),
     /// Tell of the alarms of a pool again
     Unsilence(silence::End),
+    /// Who is told of alarms
+    Alerts(alerts::Alerts),
     /// Let a running bookend open its access log anew, after the file has been moved away
     Reopen(Target),
 }
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Renew(wanted) => return told(drain::renew(&wanted)),
         Command::Silence(wanted) => return told(silence::begin(&wanted)),
         Command::Unsilence(wanted) => return told(silence::end(&wanted)),
+        Command::Alerts(wanted) => return told(alerts::run(&wanted)),
         Command::Reopen(target) => return told(reopen::run(&target)),
     };
     match result {

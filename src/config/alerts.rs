@@ -80,7 +80,7 @@ const MOST_HEADERS: usize = 16;
 /// Arguments of the command at the most.
 const MOST_ARGUMENTS: usize = 64;
 /// What the command is called in logs and metrics.
-pub(crate) const COMMAND: &str = "command";
+pub const COMMAND: &str = "command";
 
 /// Headers that a webhook's own settings or the message decide.
 const OURS: [HeaderName; 6] = [

@@ -42,7 +42,7 @@ mod tests;
 
 pub use access_log::{AccessLog, LogDestination, LogFormat};
 pub use admin::{Admin, Place};
-pub use alerts::{Alerts, Masked, Tell, Webhook, WebhookFormat};
+pub use alerts::{Alerts, COMMAND, Masked, Tell, Webhook, WebhookFormat};
 pub use balance::{Balance, HashKey};
 pub use check::{CheckKind, HealthCheck};
 pub use ejection::Ejection;

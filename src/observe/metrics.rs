@@ -43,6 +43,7 @@ pub struct Metrics {
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
     events_lost: IntCounter,
+    announcements: IntCounterVec,
     gauges: Gauges,
 }
 
@@ -116,6 +117,11 @@ impl Metrics {
                 "bookend_events_lost_total",
                 "Events that were neither kept nor passed on because too many came at once.",
             )?,
+            announcements: counters(
+                "bookend_announcements_total",
+                "Messages to webhooks and the command, by what became of them.",
+                &["to", "result"],
+            )?,
             gauges: Gauges::new(&registry)?,
             registry,
         };
@@ -174,6 +180,10 @@ impl Metrics {
 
     pub(super) fn access_log_write_errors(&self) -> &IntCounter {
         &self.access_log_write_errors
+    }
+
+    pub(super) fn announcements(&self, to: &str, result: &str, count: u64) {
+        self.announcements.with_label_values(&[to, result]).inc_by(count);
     }
 
     pub(super) fn events_lost(&self) -> &IntCounter {

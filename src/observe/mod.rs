@@ -5,6 +5,7 @@
 
 mod access_log;
 mod alarms;
+mod announcements;
 mod capacity;
 mod drains;
 mod feed;
@@ -23,6 +24,7 @@ use log::{error, info, warn};
 use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
+pub use self::announcements::Announced;
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;

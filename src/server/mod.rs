@@ -17,6 +17,7 @@ use self::descriptors::Budget;
 use self::pid_file::PidFile;
 use self::workers::{Workers, count_threads};
 use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
+use crate::announce::Announcer;
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config};
@@ -102,6 +103,8 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
     let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
     let current = Arc::new(Current::new(first));
+    // Before anything that people are told of can happen.
+    let announcer = Arc::new(Announcer::start(&current, &observer));
     let journal = bound.state_dir().map(|directory| open_journal(directory, &observer)).unwrap_or_default();
     let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
     let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
@@ -115,7 +118,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&limits),
         Arc::clone(&observer),
         drains,
-        Arc::clone(&monitor),
+        (Arc::clone(&monitor), Arc::clone(&announcer)),
         phases,
     );
     let mut operators = Serving::start(bound, desk)
@@ -152,6 +155,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         reloader.cut();
         let _ = tokio::time::timeout(LAST_WORDS, limits.emptied()).await;
     }
+    announcer.finish().await;
     write_last_lines(&observer).await;
     observer.stopped(cut);
     Ok(())

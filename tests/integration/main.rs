@@ -14,6 +14,7 @@
 mod access_log;
 mod admin;
 mod algorithms;
+mod announce;
 mod balance;
 mod demo;
 mod drain;

@@ -73,7 +73,7 @@ fn succeeds(output: &Output) {
 fn exposed() -> BTreeMap<String, BTreeSet<String>> {
     let (node, dead) = (Origin::answering("a"), Origin::absent());
     let site = Site::of(&[&node, &dead]).with_pool("health_check: { interval: 20ms, fall: 3 }");
-    let site = site.with_pool("retry: { body_buffer: 1KiB }");
+    let site = site.with_pool("retry: { body_buffer: 1KiB }").with_top("alerts: { command: [\"true\"] }");
     let bookend = Bookend::start(&site.with_listener("limits: { connections_per_client: 1 }"));
     for _ in 0..4 {
         eventually("there is room", || (fetch(bookend.address(), "/").status == 200).then_some(()));

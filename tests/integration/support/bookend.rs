@@ -1,5 +1,6 @@
 //! The program itself, on a port of its own.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -45,6 +46,15 @@ impl Bookend {
         let yaml = site.to_yaml(&[port.address()]);
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")).arg(PROGRAM);
+        Self::launch(command, port, &yaml)
+    }
+
+    /// As [`Bookend::start`], with one more variable in its environment.
+    pub(crate) fn start_with_variable(name: &str, value: impl AsRef<OsStr>, site: &Site) -> Self {
+        let port = Port::free();
+        let yaml = site.to_yaml(&[port.address()]);
+        let mut command = Command::new(PROGRAM);
+        command.env(name, value);
         Self::launch(command, port, &yaml)
     }
 
