@@ -14,9 +14,9 @@ use super::desk::Desk;
 use super::owner::owner;
 use super::problem::Problem;
 use super::report::time;
-use super::status::{Alarm, Redundancy, Silence, Status};
+use super::status::{Alarm, Masked, Redundancy, Silence, Status};
 use crate::clock;
-use crate::incident;
+use crate::incident::{self, Cause, Rate};
 use crate::lease::{Reason, Term};
 use crate::monitor::Monitor;
 use crate::observe::RedundancyNow;
@@ -96,6 +96,7 @@ pub(super) fn show(status: &mut Status, monitor: &Monitor) {
             seconds: now.saturating_sub(standing.since) / 1_000,
             exposed_seconds: standing.exposed(now) / 1_000,
         });
+        pool.masked = monitor.masked(&pool.name).and_then(masked);
         let silence = monitor.silence_of(&pool.name);
         status.silences.extend(silence.map(|silence| shown(&pool.name, &silence)));
     }
@@ -109,6 +110,14 @@ pub(super) fn measure(monitor: &Monitor, pool: &str, now: u64) -> RedundancyNow 
         state: Some(standing.state),
         exposed_seconds: standing.exposed(now) as f64 / 1_000.0,
     })
+}
+
+fn masked((rate, window): (Rate, Duration)) -> Option<Masked> {
+    let (requests, saved, share) = (rate.total, rate.saved, rate.share());
+    let part = rate.cause.as_ref().map(Cause::share);
+    let (node, reach) = rate.cause.map(|cause| (cause.node, cause.reach)).unzip();
+    let seconds = window.as_secs();
+    (requests > 0).then_some(Masked { seconds, requests, saved, share, node, reach, part })
 }
 
 fn ringing(ringing: &incident::Ringing) -> Alarm {

@@ -147,6 +147,7 @@ impl Sources<'_> {
             overloaded: pool.line().lost_within(RECENTLY, self.now),
             requests: requests(outcomes),
             redundancy: None,
+            masked: None,
             headroom: capacity::headroom(pool, self.now),
             nodes,
         }

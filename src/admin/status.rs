@@ -107,6 +107,9 @@ pub struct Pool {
     /// Whether it may lose its largest node; `None` before anybody looked.
     #[serde(default)]
     pub redundancy: Option<Redundancy>,
+    /// What retries hide lately; `None` if nobody asks, or there was no request.
+    #[serde(default)]
+    pub masked: Option<Masked>,
     /// What it could carry without its largest node; `None` if no node can serve.
     pub headroom: Option<Headroom>,
     /// Its nodes, in the order of the file.
@@ -156,6 +159,25 @@ pub struct Silence {
     pub until: String,
     /// For how long it still lasts.
     pub seconds_left: u64,
+}
+
+/// How many requests retries saved lately, and why they had to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Masked {
+    /// The time that this is about.
+    pub seconds: u64,
+    /// Requests in that time.
+    pub requests: u64,
+    /// Those that a retry saved.
+    pub saved: u64,
+    /// Their part, from 0 to 1.
+    pub share: f64,
+    /// The node at which most attempts failed; `None` if none did.
+    pub node: Option<String>,
+    /// How far those got.
+    pub reach: Option<String>,
+    /// Their part of all attempts that failed, from 0 to 1.
+    pub part: Option<f64>,
 }
 
 /// What a pool would have to spare, or lack, without its largest node; in answers a second.

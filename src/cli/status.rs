@@ -11,7 +11,7 @@ use http::Method;
 use super::client::Target;
 use super::say;
 use crate::admin::Problem;
-use crate::admin::status::{Headroom, Node, Pool, Redundancy, Refused, Requests, Status};
+use crate::admin::status::{Headroom, Masked, Node, Pool, Redundancy, Refused, Requests, Status};
 use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
@@ -151,7 +151,24 @@ fn table(pool: &Pool, has_colour: bool) -> String {
         "{head}{redundancy}, {serving}{waiting}{in_line}, {}{shed}\n{}",
         summary(&pool.requests),
         aligned(&rows, has_colour)
-    ) + &pool.headroom.as_ref().map_or_else(String::new, |headroom| spare(headroom, has_colour))
+    ) + &pool.masked.as_ref().map_or_else(String::new, hidden)
+        + &pool.headroom.as_ref().map_or_else(String::new, |headroom| spare(headroom, has_colour))
+}
+
+/// What retries hide; nothing if that is nothing.
+fn hidden(masked: &Masked) -> String {
+    if masked.saved == 0 {
+        return String::new();
+    }
+    let (percent, time) = (masked.share * 100.0, span(masked.seconds));
+    let most = match (&masked.node, &masked.reach, masked.part) {
+        (Some(node), Some(reach), Some(part)) => {
+            format!("; {:.0} % of the bad tries at {node} ({})", part * 100.0, reach.replace('_', " "))
+        }
+        _ => String::new(),
+    };
+    let requests = counted(masked.requests, "request");
+    format!("in the last {time} retries saved {percent:.2} % of {requests}{most}\n")
 }
 
 /// Whether the pool may lose a node, and for how long it may not.

@@ -7,6 +7,8 @@
 
 mod alarm;
 mod event;
+mod masked;
 
 pub use alarm::{Alarm, AlarmKind, Alarms, Notice, Ringing, Silence, Stage};
 pub use event::{Event, What};
+pub use masked::{Cause, Masked, PoolCounts, Rate};

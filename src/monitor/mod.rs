@@ -13,13 +13,16 @@ use tokio::task::JoinHandle;
 
 use self::look::Look;
 use crate::clock;
-use crate::generation::Current;
-use crate::incident::{Alarms, Notice, Ringing, Silence};
+use crate::generation::{Current, Generation};
+use crate::incident::{Alarms, Masked, Notice, Rate, Ringing, Silence};
 use crate::observe::Observer;
 use crate::redundancy::State;
 
 /// How often. What is wrong is told this much later at the most.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often the counters are read, in milliseconds: each time all of them.
+const COUNTING: u64 = 1_000;
 
 /// Keeps an eye on the pools.
 #[derive(Debug)]
@@ -34,6 +37,9 @@ pub struct Monitor {
 struct Seen {
     pools: BTreeMap<String, Standing>,
     alarms: Alarms,
+    masked: Masked,
+    /// When `masked` was told last what has been counted.
+    counted: u64,
 }
 
 /// How a pool stands.
@@ -82,6 +88,14 @@ impl Monitor {
         self.seen.lock().pools.get(pool).cloned()
     }
 
+    /// How many requests of a pool retries saved in the time that the configuration asks about, and that time; `None` if
+    /// it asks about none, or the pool is not known.
+    pub fn masked(&self, pool: &str) -> Option<(Rate, Duration)> {
+        let rule = self.current.load().config().alerts.masked?;
+        let rate = self.seen.lock().masked.rate(pool, clock::millis(), rule.window)?;
+        Some((rate, rule.window))
+    }
+
     /// The alarms that ring, by pool.
     pub fn alarms(&self) -> Vec<Ringing> {
         self.seen.lock().alarms.iter().cloned().collect()
@@ -103,6 +117,8 @@ impl Monitor {
         let mut wrong = Vec::new();
         let notices: Vec<Notice> = {
             let mut seen = self.seen.lock();
+            self.count(&mut seen, &generation, now);
+            wrong.extend(seen.masked.alarms(now, generation.config().alerts.masked));
             let mut before = std::mem::take(&mut seen.pools);
             for pool in generation.pools() {
                 let name = pool.name().as_str();
@@ -119,6 +135,18 @@ impl Monitor {
         for notice in &notices {
             self.observer.alarm(notice);
         }
+    }
+}
+
+impl Monitor {
+    /// Looks at what was counted, if it is time to.
+    fn count(&self, seen: &mut Seen, generation: &Generation, now: u64) {
+        if now.saturating_sub(seen.counted) < COUNTING {
+            return;
+        }
+        seen.counted = now;
+        let tally = self.observer.metrics().tally();
+        seen.masked.count(now, generation.pools().map(|pool| tally.of_pool(pool.name().as_str())).collect());
     }
 }
 

@@ -6,6 +6,7 @@ use prometheus::core::Collector;
 use prometheus::proto::{Histogram, Metric, MetricFamily};
 
 use super::{Metrics, WaitEnd};
+use crate::incident::PoolCounts;
 use crate::retry::Outcome;
 
 /// What was counted since the start.
@@ -93,6 +94,20 @@ impl Metrics {
 }
 
 impl Tally {
+    /// What retries saved of the requests for a pool, and what failed.
+    pub fn of_pool(&self, pool: &str) -> PoolCounts {
+        let mut counts = PoolCounts { pool: pool.to_owned(), ..PoolCounts::default() };
+        for ((_, node), tally) in self.nodes.iter().filter(|((of, _), _)| of == pool) {
+            for (outcome, count) in &tally.outcomes {
+                counts.total += count;
+                counts.saved += if outcome.starts_with("saved_") { *count } else { 0 };
+            }
+            let failed = tally.attempts_failed.iter();
+            counts.failed.extend(failed.map(|(reach, count)| ((node.clone(), reach.clone()), *count)));
+        }
+        counts
+    }
+
     fn node(&mut self, metric: &Metric) -> &mut NodeTally {
         self.nodes.entry((label(metric, "pool"), label(metric, "node"))).or_default()
     }

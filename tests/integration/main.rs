@@ -29,6 +29,7 @@ mod health;
 mod hostile;
 mod limits;
 mod load;
+mod masked;
 mod monitoring;
 mod overload;
 mod parking;
