@@ -1,8 +1,10 @@
 //! Telling of how telling people goes.
 
 use log::{error, info, warn};
+use prometheus::{Error, IntCounterVec, Registry};
 
 use super::Observer;
+use super::metrics::counters;
 
 /// How telling somebody ends.
 const DELIVERED: &str = "delivered";
@@ -25,13 +27,13 @@ impl Observer {
     /// Somebody of this name is told from now on.
     pub fn announces_to(&self, to: &str) {
         for result in [DELIVERED, FAILED, SUPERSEDED, DROPPED] {
-            self.metrics.announcements(to, result, 0);
+            self.metrics.announcements.count(to, result, 0);
         }
     }
 
     /// A message arrived.
     pub fn announced(&self, to: &str) {
-        self.metrics.announcements(to, DELIVERED, 1);
+        self.metrics.announcements.count(to, DELIVERED, 1);
     }
 
     /// An attempt to tell somebody failed, and the one before it did not; it is tried again.
@@ -42,7 +44,7 @@ impl Observer {
     /// A message did not arrive and is not tried again.
     pub fn announcement_failed(&self, told: &Announced<'_>, attempts: u32, why: &str) {
         let Announced { to, event, pool } = told;
-        self.metrics.announcements(to, FAILED, 1);
+        self.metrics.announcements.count(to, FAILED, 1);
         let pool = pool.map(|pool| format!(" pool={pool}")).unwrap_or_default();
         error!("announcement failed to={to} event={event}{pool} attempts={attempts} why={why:?}");
     }
@@ -54,10 +56,25 @@ impl Observer {
 
     /// Messages were left out that waited for their turn: for `superseded` a newer one stands in, for `dropped` none does.
     pub fn announcements_left_out(&self, to: &str, superseded: u64, dropped: u64) {
-        self.metrics.announcements(to, SUPERSEDED, superseded);
-        self.metrics.announcements(to, DROPPED, dropped);
+        self.metrics.announcements.count(to, SUPERSEDED, superseded);
+        self.metrics.announcements.count(to, DROPPED, dropped);
         if dropped > 0 {
             error!("announcement dropped, too many wait to={to}");
         }
+    }
+}
+
+/// What became of messages, in numbers.
+#[derive(Debug)]
+pub(super) struct AnnouncementMetrics(IntCounterVec);
+
+impl AnnouncementMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let help = "Messages to webhooks and the command, by what became of them.";
+        counters(registry, "bookend_announcements_total", help, &["to", "result"]).map(Self)
+    }
+
+    fn count(&self, to: &str, result: &str, count: u64) {
+        self.0.with_label_values(&[to, result]).inc_by(count);
     }
 }

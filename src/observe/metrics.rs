@@ -9,6 +9,7 @@ use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use super::announcements::AnnouncementMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
 use super::{Attempt, Ended, Limit, WaitEnd};
 use crate::retry::NotKept;
@@ -43,7 +44,7 @@ pub struct Metrics {
     access_log_dropped: IntCounter,
     access_log_write_errors: IntCounter,
     events_lost: IntCounter,
-    announcements: IntCounterVec,
+    pub(super) announcements: AnnouncementMetrics,
     gauges: Gauges,
 }
 
@@ -117,11 +118,7 @@ impl Metrics {
                 "bookend_events_lost_total",
                 "Events that were neither kept nor passed on because too many came at once.",
             )?,
-            announcements: counters(
-                "bookend_announcements_total",
-                "Messages to webhooks and the command, by what became of them.",
-                &["to", "result"],
-            )?,
+            announcements: AnnouncementMetrics::new(&registry)?,
             gauges: Gauges::new(&registry)?,
             registry,
         };
@@ -182,10 +179,6 @@ impl Metrics {
         &self.access_log_write_errors
     }
 
-    pub(super) fn announcements(&self, to: &str, result: &str, count: u64) {
-        self.announcements.with_label_values(&[to, result]).inc_by(count);
-    }
-
     pub(super) fn events_lost(&self) -> &IntCounter {
         &self.events_lost
     }
@@ -230,7 +223,12 @@ fn class(status: u16) -> &'static str {
     }
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+pub(super) fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, Error> {
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
