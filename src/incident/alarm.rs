@@ -93,6 +93,8 @@ pub struct Ringing {
     /// When it was last so.
     seen: u64,
     told: usize,
+    /// Whether somebody was told.
+    is_heard: bool,
 }
 
 impl AlarmKind {
@@ -121,12 +123,7 @@ impl Alarms {
         let silences = &self.silences;
         self.ringing.retain(|(pool, _), ringing| {
             let stage = ringing.stage(unheard.contains(pool), now);
-            notices.extend(stage.map(|stage| Notice {
-                alarm: ringing.alarm.clone(),
-                stage,
-                since: ringing.since,
-                is_silenced: silences.contains_key(pool),
-            }));
+            notices.extend(stage.map(|stage| ringing.notice(stage, silences.contains_key(pool))));
             stage != Some(Stage::Ends)
         });
         notices
@@ -165,7 +162,14 @@ impl Alarms {
 
 impl Ringing {
     fn new(alarm: Alarm, now: u64) -> Self {
-        Self { alarm, since: now, seen: now, told: 0 }
+        Self { alarm, since: now, seen: now, told: 0, is_heard: false }
+    }
+
+    /// Tells of a stage. Whoever was told of an alarm is told of its end, whoever asked for silence meanwhile.
+    fn notice(&mut self, stage: Stage, is_silenced: bool) -> Notice {
+        let is_silenced = if stage == Stage::Ends { !self.is_heard } else { is_silenced };
+        self.is_heard |= !is_silenced;
+        Notice { alarm: self.alarm.clone(), stage, since: self.since, is_silenced }
     }
 
     /// What people are to be told of now, where `is_unheard` is whether they could not be told before.
@@ -256,5 +260,11 @@ mod tests {
         alarms.silence("web", silence(90 * MINUTE));
         alarms.silence("web", silence(0));
         assert_eq!(told(&mut alarms, 59..60), [(59, Stage::Lasts, false)]);
+        alarms.silence("web", silence(90 * MINUTE));
+        let last = alarms.review(Vec::new(), 61 * MINUTE);
+        assert_eq!(
+            last.iter().map(|last| (last.stage, last.is_silenced)).collect::<Vec<_>>(),
+            [(Stage::Ends, false)]
+        );
     }
 }
