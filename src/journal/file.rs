@@ -64,7 +64,7 @@ fn checked(bytes: &[u8]) -> Result<&str, String> {
     if sum != checksum(body) { Err("its checksum is wrong".to_owned()) } else { Ok(body) }
 }
 
-fn checksum(body: &str) -> String {
+pub(super) fn checksum(body: &str) -> String {
     format!("{:016x}", HighwayHasher::default().hash64(body.as_bytes()))
 }
 

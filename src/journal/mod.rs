@@ -1,18 +1,21 @@
 //! What must outlive the process, in files of the directory for the state.
 //!
-//! So far these are the leases. Whoever opens the journal of a directory has it alone: a second bookend beside the first
-//! would write over what the first has written.
+//! These are the leases, and the events. Whoever opens the journal of a directory has it alone: a second bookend beside the
+//! first would write over what the first has written.
 
+mod events;
 mod file;
 mod leases;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+pub use events::{Appended, Events, Gaps, read_events};
 pub use file::Damage;
 
 use crate::lease::Lease;
@@ -59,7 +62,7 @@ impl JournalError {
 pub struct Journal {
     directory: PathBuf,
     /// Locked for as long as it is open.
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// What a journal held when it was opened.
@@ -77,7 +80,8 @@ impl Journal {
     ///
     /// Blocks on the file system.
     pub fn open(directory: &Path) -> (Result<Self, JournalError>, Found) {
-        let journal = Self::lock(directory);
+        let lock = Self::lock(directory);
+        let journal = lock.map(|lock| Self { directory: directory.to_owned(), lock });
         if matches!(journal, Err(JournalError::Taken { .. })) {
             return (journal, Found::default());
         }
@@ -91,12 +95,12 @@ impl Journal {
         }
     }
 
-    fn lock(directory: &Path) -> Result<Self, JournalError> {
+    fn lock(directory: &Path) -> Result<Arc<File>, JournalError> {
         let path = directory.join(LOCK);
         let failed = |source| JournalError::File { doing: "opening", path: path.clone(), source };
         let lock = file::open_own(&path).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { directory: directory.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Arc::new(lock)),
             Err(Errno::WOULDBLOCK) => Err(JournalError::Taken { path: directory.to_owned() }),
             Err(why) => Err(failed(why.into())),
         }
@@ -121,3 +125,6 @@ impl Journal {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod events_tests;

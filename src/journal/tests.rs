@@ -5,10 +5,10 @@ use super::*;
 use crate::lease::Term;
 
 /// A directory of a test's own; it goes when dropped.
-struct Directory(PathBuf);
+pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("bookend-journal-{name}-{}", std::process::id()));
         // A process with this id may have left one behind.
         let _ = fs::remove_dir_all(&path);
@@ -20,7 +20,11 @@ impl Directory {
         self.0.join(LEASES)
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
