@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::balance::Registry;
 use crate::clock;
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Changes, Config, Problems};
 use crate::drain::{self, Loss};
 use crate::generation::{BuildError, Current, Generation};
 use crate::listen::{BindError, FrontDoor, Limits};
@@ -201,7 +201,11 @@ impl Reloader {
         reloader.door.open(prepared);
         reloader.history.in_force();
         reloader.tell_of_the_key(&first);
-        reloader.observer.configuration_in_force(first.number(), &reloader.source.name(), &[]);
+        reloader.observer.configuration_in_force(
+            first.number(),
+            &reloader.source.name(),
+            &Changes::default(),
+        );
         Ok(reloader)
     }
 
@@ -218,9 +222,9 @@ impl Reloader {
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
     ) -> Result<(u64, T), Arc<LoadError>> {
         match self.try_reload(is_forced, prepare).await {
-            Ok((number, prepared)) => {
+            Ok((number, prepared, changes)) => {
                 self.history.in_force();
-                self.observer.configuration_in_force(number, &self.source.name(), &[]);
+                self.observer.configuration_in_force(number, &self.source.name(), &changes);
                 Ok((number, prepared))
             }
             Err(why) => {
@@ -236,7 +240,7 @@ impl Reloader {
         &mut self,
         is_forced: bool,
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
-    ) -> Result<(u64, T), LoadError> {
+    ) -> Result<(u64, T, Changes), LoadError> {
         let source = self.source.clone();
         let config = tokio::task::spawn_blocking(move || source.load())
             .await
@@ -259,7 +263,8 @@ impl Reloader {
         self.door.open(prepared);
         self.probes.follow(&next);
         self.tell_of_the_key(&next);
-        Ok((next.number(), above))
+        let changes = config::changes(before.config(), next.config());
+        Ok((next.number(), above, changes))
     }
 
     fn tell_of_the_key(&self, generation: &Generation) {

@@ -220,7 +220,8 @@ fn told(event: &Event) -> Option<(&'static str, String, String)> {
         | What::Reloaded { .. }
         | What::Redundancy { .. }
         | What::Silenced { .. }
-        | What::Traffic { .. } => return None,
+        | What::Traffic { .. }
+        | What::Incident { .. } => return None,
     })
 }
 

@@ -51,7 +51,12 @@ fn slack_sees_stage_place_and_help() {
 #[test]
 fn what_is_silenced_or_of_no_interest_is_not_told() {
     assert_eq!(message(Some("web"), None, alarm(Stage::Begins, "", true)), None);
-    for what in [What::Stopped, What::Up, What::Back, What::Reloaded { generation: 2, changes: Vec::new() }] {
+    for what in [
+        What::Stopped,
+        What::Up,
+        What::Back,
+        What::Reloaded { generation: 2, changes: Vec::new(), removed: Vec::new() },
+    ] {
         assert_eq!(message(None, None, what), None);
     }
 }

@@ -121,6 +121,9 @@ pub enum What {
         generation: u64,
         /// What it changed, a sentence each.
         changes: Vec<String>,
+        /// What is no longer in it: pools as `web`, nodes as `web/web-02`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<String>,
     },
     /// A configuration was refused.
     ReloadRefused {
@@ -168,5 +171,12 @@ pub enum What {
         failed: u64,
         /// Those that were turned away because all nodes were full.
         shed: u64,
+    },
+    /// Events that belong together began, went on after a pause, or are over.
+    Incident {
+        /// The incident.
+        id: String,
+        /// Whether it begins, goes on or ends.
+        stage: Stage,
     },
 }

@@ -29,6 +29,7 @@ use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
 pub use self::tally::{Latency, NodeTally, PoolTally, Tally};
+use crate::config::Changes;
 use crate::incident::{Event, What};
 use crate::retry::{NotKept, Outcome, Reach};
 
@@ -218,10 +219,14 @@ impl Observer {
     }
 
     /// A configuration came into force.
-    pub fn configuration_in_force(&self, generation: u64, file: &dyn Display, changes: &[String]) {
+    pub fn configuration_in_force(&self, generation: u64, file: &dyn Display, changes: &Changes) {
         self.metrics.reloaded(metrics::IN_FORCE);
         info!("configuration in force generation={generation} file={file}");
-        self.feed.publish(None, None, What::Reloaded { generation, changes: changes.to_vec() });
+        for change in &changes.texts {
+            info!("changed {change:?}");
+        }
+        let Changes { texts: changes, removed } = changes.clone();
+        self.feed.publish(None, None, What::Reloaded { generation, changes, removed });
     }
 
     /// A configuration was refused, because of each of `why`; the one before it stays in force.
