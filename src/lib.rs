@@ -11,7 +11,7 @@
 //!  8 proxy      admin                              Pingora's phases: the story of a request; the operator's side
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools;
-//!    announce                                        telling people
+//!    announce   timeline                            telling people; what happened
 //!  5 generation                                    one configuration compiled; the one in force
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
@@ -63,4 +63,5 @@ pub mod routing;
 pub mod server;
 pub mod state;
 pub mod terminal;
+pub mod timeline;
 pub mod upstream;

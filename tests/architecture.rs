@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "observe"],
     &["balance", "tls", "journal", "state"],
     &["generation"],
-    &["listen", "probe", "drain", "monitor", "announce"],
+    &["listen", "probe", "drain", "monitor", "announce", "timeline"],
     &["reload"],
     &["proxy", "admin"],
     &["server", "demo"],

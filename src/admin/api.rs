@@ -21,7 +21,7 @@ use super::body::{has_body, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
 use super::problem::Problem;
-use super::report;
+use super::{incidents, report};
 use crate::observe::Observer;
 use crate::reload::in_full;
 
@@ -54,6 +54,8 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/drain", post(drain))
         .route("/renew", post(renew))
         .route("/undrain", post(undrain))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::show))
         .route("/silence", post(silence))
         .route("/unsilence", post(unsilence))
         .route("/alerts/test", post(alerts::test))
@@ -174,7 +176,7 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /reload, /reopen, /drain, /renew, /undrain, /silence, /unsilence and /alerts/test";
+    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /incidents, /reload, /reopen, /drain, /renew, /undrain, /silence, /unsilence and /alerts/test";
     Problem::new(StatusCode::NOT_FOUND, WHAT)
 }
 

@@ -16,6 +16,7 @@ use crate::listen::Limits;
 use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError};
+use crate::timeline::Timeline;
 
 /// Changes that may wait for their turn.
 const MOST_WANTED: usize = 8;
@@ -56,10 +57,24 @@ pub struct Desk {
     pub(super) drains: Arc<Drains>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) announcer: Arc<Announcer>,
+    pub(super) timeline: Arc<Timeline>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) wanted: mpsc::Sender<Wanted>,
     pub(super) recent: Mutex<Recent>,
     pub(super) began: Instant,
+}
+
+/// What goes on beside the requests.
+#[derive(Clone, Debug)]
+pub struct Background {
+    /// The leases in force.
+    pub drains: Arc<Drains>,
+    /// How the pools are.
+    pub monitor: Arc<Monitor>,
+    /// What people are told.
+    pub announcer: Arc<Announcer>,
+    /// What happened.
+    pub timeline: Arc<Timeline>,
 }
 
 impl Desk {
@@ -69,8 +84,7 @@ impl Desk {
         history: Arc<History>,
         limits: Arc<Limits>,
         observer: Arc<Observer>,
-        drains: Arc<Drains>,
-        (monitor, announcer): (Arc<Monitor>, Arc<Announcer>),
+        Background { drains, monitor, announcer, timeline }: Background,
         phase: watch::Receiver<Phase>,
     ) -> (Self, mpsc::Receiver<Wanted>) {
         let (wanted, changes) = mpsc::channel(MOST_WANTED);
@@ -83,6 +97,7 @@ impl Desk {
             drains,
             monitor,
             announcer,
+            timeline,
             phase,
             wanted,
             recent,

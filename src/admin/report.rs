@@ -13,7 +13,7 @@ use super::{alarms, capacity, leases};
 use crate::balance;
 use crate::clock;
 use crate::config;
-use crate::observe::{Latency, NodeLease, NodeNow, NodeTally, Now, PoolNow, Tally};
+use crate::observe::{Latency, NodeLease, NodeNow, NodeTally, Now, PoolNow, Tally, is_saved};
 use crate::reload::in_full;
 use crate::retry::Outcome;
 use crate::upstream::{Availability, Member, Stay};
@@ -48,11 +48,14 @@ pub(super) fn status(desk: &Desk) -> Status {
         recalls: Vec::new(),
         alarms: Vec::new(),
         silences: Vec::new(),
+        incidents_open: desk.timeline.open(),
         complaints: Vec::new(),
     };
     leases::show(&mut status, &desk.drains);
     alarms::show(&mut status, &desk.monitor);
     status.complaints = complaints(&status, phase);
+    let trouble = desk.timeline.trouble();
+    status.complaints.extend(trouble.map(|why| format!("what happens is not written down: {why}")));
     status
 }
 
@@ -250,42 +253,10 @@ fn requests(outcomes: BTreeMap<String, u64>) -> Requests {
     Requests { total: sum(|_| true), saved: sum(is_saved), failed: sum(Outcome::is_failure), outcomes }
 }
 
-fn is_saved(outcome: &str) -> bool {
-    outcome.starts_with("saved_")
-}
-
 pub(super) fn time(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }
 
 fn seconds_since(time: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(time).unwrap_or(Duration::ZERO).as_secs()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::retry::Reach;
-
-    #[test]
-    fn words_mean_what_the_outcomes_mean() {
-        let outcomes = [
-            Outcome::Served,
-            Outcome::Saved(Reach::NotSent),
-            Outcome::Saved(Reach::Truncated),
-            Outcome::NodeError,
-            Outcome::Failed(Reach::Silent),
-            Outcome::Failed(Reach::Truncated),
-            Outcome::Cut,
-            Outcome::NoNode,
-            Outcome::Shed,
-            Outcome::Refused,
-            Outcome::ClientGone,
-            Outcome::Internal,
-        ];
-        for outcome in outcomes {
-            assert_eq!(is_saved(outcome.as_str()), outcome.is_saved(), "{outcome:?}");
-            assert_eq!(Outcome::is_failure(outcome.as_str()), outcome.is_failed(), "{outcome:?}");
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigProblem;
+use crate::incident::Summary;
 use crate::terminal::Colour;
 
 /// How bookend is.
@@ -40,6 +41,9 @@ pub struct Status {
     /// Pools of whose alarms nobody wants to be told.
     #[serde(default)]
     pub silences: Vec<Silence>,
+    /// Incidents that are not over.
+    #[serde(default)]
+    pub incidents_open: Vec<Summary>,
     /// What is not well, each as a sentence; empty when all is well.
     pub complaints: Vec<String>,
 }

@@ -193,7 +193,7 @@ fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Resul
     Ok(gauges)
 }
 
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
+pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
     let gauge = IntGauge::new(name, help)?;
     registry.register(Box::new(gauge.clone()))?;
     Ok(gauge)

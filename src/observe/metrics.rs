@@ -11,6 +11,7 @@ use prometheus::{
 
 use super::announcements::AnnouncementMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
+use super::journal::JournalMetrics;
 use super::{Attempt, Ended, Limit, WaitEnd};
 use crate::retry::NotKept;
 
@@ -45,6 +46,7 @@ pub struct Metrics {
     access_log_write_errors: IntCounter,
     events_lost: IntCounter,
     pub(super) announcements: AnnouncementMetrics,
+    pub(super) journal: JournalMetrics,
     gauges: Gauges,
 }
 
@@ -119,6 +121,7 @@ impl Metrics {
                 "Events that were neither kept nor passed on because too many came at once.",
             )?,
             announcements: AnnouncementMetrics::new(&registry)?,
+            journal: JournalMetrics::new(&registry)?,
             gauges: Gauges::new(&registry)?,
             registry,
         };
@@ -234,7 +237,7 @@ pub(super) fn counters(
     Ok(counters)
 }
 
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
+pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
     let counter = IntCounter::new(name, help)?;
     registry.register(Box::new(counter.clone()))?;
     Ok(counter)

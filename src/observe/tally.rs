@@ -151,11 +151,17 @@ fn count(metric: &Metric) -> u64 {
     metric.get_counter().get_value() as u64
 }
 
+/// Whether requests that ended like that were saved by a retry.
+pub fn is_saved(outcome: &str) -> bool {
+    outcome.starts_with("saved_")
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::retry::{Outcome, Reach};
 
     #[test]
     fn quantiles_are_within_the_bucket_that_holds_them() {
@@ -180,5 +186,27 @@ mod tests {
         let tally = metrics.tally();
         let latency = tally.nodes[&("web".to_owned(), "a".to_owned())].first_byte.unwrap();
         assert_eq!(latency.p50, 60.0);
+    }
+
+    #[test]
+    fn words_mean_what_the_outcomes_mean() {
+        let outcomes = [
+            Outcome::Served,
+            Outcome::Saved(Reach::NotSent),
+            Outcome::Saved(Reach::Truncated),
+            Outcome::NodeError,
+            Outcome::Failed(Reach::Silent),
+            Outcome::Failed(Reach::Truncated),
+            Outcome::Cut,
+            Outcome::NoNode,
+            Outcome::Shed,
+            Outcome::Refused,
+            Outcome::ClientGone,
+            Outcome::Internal,
+        ];
+        for outcome in outcomes {
+            assert_eq!(is_saved(outcome.as_str()), outcome.is_saved(), "{outcome:?}");
+            assert_eq!(Outcome::is_failure(outcome.as_str()), outcome.is_failed(), "{outcome:?}");
+        }
     }
 }

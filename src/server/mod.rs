@@ -16,18 +16,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::descriptors::Budget;
 use self::pid_file::PidFile;
 use self::workers::{Workers, count_threads};
-use crate::admin::{AdminError, Bound, Desk, Phase, Serving, Wanted};
+use crate::admin::{AdminError, Background, Bound, Desk, Phase, Serving, Wanted};
 use crate::announce::Announcer;
 use crate::balance::Registry;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::drain::Drains;
 use crate::generation::{Current, Generation};
-use crate::journal::{Found, Journal};
+use crate::journal::{Events, Found, Journal, JournalError};
 use crate::listen::{FrontDoor, Limits};
 use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
 use crate::reload::{History, LoadError, Reloader, Source};
+use crate::timeline::Timeline;
 
 /// How long a connection that was just accepted has for its first request when the process stops.
 const FIRST_READ: Duration = Duration::from_millis(100);
@@ -35,7 +36,7 @@ const FIRST_READ: Duration = Duration::from_millis(100);
 /// How long requests that are cut may take to come to their end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long the last lines of the access log may take to be written.
+/// How long the last lines of the access log, and then the last events, may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Why the process could not go on.
@@ -97,6 +98,11 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let limits = Arc::new(Limits::new(budget.connections));
 
     let bound = Bound::new(&config, &observer)?;
+    let (journal, events) =
+        bound.state_dir().map(|directory| open_journal(directory, &observer)).unwrap_or_default();
+    let directory = bound.state_dir().filter(|_| events.is_some());
+    let timeline = Arc::new(Timeline::new(Arc::clone(&observer), directory));
+    let writing = timeline.run(events);
     observer.started(env!("CARGO_PKG_VERSION"));
     let history = Arc::new(History::new(&source));
     let (phase, phases) = watch::channel(Phase::Starting);
@@ -105,7 +111,6 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let current = Arc::new(Current::new(first));
     // Before anything that people are told of can happen.
     let announcer = Arc::new(Announcer::start(&current, &observer));
-    let journal = bound.state_dir().map(|directory| open_journal(directory, &observer)).unwrap_or_default();
     let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
     let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
     let _watch = drains.watch();
@@ -117,8 +122,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
         Arc::clone(&history),
         Arc::clone(&limits),
         Arc::clone(&observer),
-        drains,
-        (Arc::clone(&monitor), Arc::clone(&announcer)),
+        Background { drains, monitor: Arc::clone(&monitor), announcer: Arc::clone(&announcer), timeline },
         phases,
     );
     let mut operators = Serving::start(bound, desk)
@@ -158,14 +162,21 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     announcer.finish().await;
     write_last_lines(&observer).await;
     observer.stopped(cut);
+    writing.finish(LAST_LINES).await;
     Ok(())
 }
 
-/// The journal in `directory`, with what it holds; without one bookend forgets at its end what it was asked for.
-fn open_journal(directory: &Path, observer: &Observer) -> (Option<Journal>, Found) {
+/// The journal in `directory` with what it holds, and where events go; without one bookend forgets at its end what it was
+/// asked for, and what happened.
+fn open_journal(directory: &Path, observer: &Observer) -> ((Option<Journal>, Found), Option<Events>) {
     let (journal, found) = Journal::open(directory);
+    let events = match &journal {
+        Ok(journal) => Some(Events::of(journal)),
+        Err(JournalError::File { .. }) => Some(Events::unlocked(directory)),
+        Err(JournalError::Taken { .. }) => None,
+    };
     let journal = journal.map_err(|why| observer.leases_not_kept(&why.in_full()));
-    (journal.ok(), found)
+    ((journal.ok(), found), events)
 }
 
 /// Does what signals and operators ask for until a signal asks for the end.
