@@ -4,6 +4,7 @@ mod alerts;
 mod client;
 mod demo;
 mod drain;
+mod incidents;
 mod reload;
 mod reopen;
 mod silence;
@@ -47,6 +48,8 @@ enum Command {
     Demo(demo::Wanted),
     #[command(hide = true)]
     DemoNode(demo::Node),
+    /// Tell what happened: a list of incidents, or the post-mortem of one
+    Incidents(incidents::Wanted),
     /// Keep new work from a node for a while; what it has it finishes
     Drain(drain::Drain),
     /// Let a drained node come back before its time
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Reload(wanted) => return told(reload::run(&wanted)),
         Command::Demo(wanted) => return told(demo::run(&wanted)),
         Command::DemoNode(node) => return told(demo::serve_node(&node)),
+        Command::Incidents(wanted) => return told(incidents::run(&wanted)),
         Command::Drain(wanted) => return told(drain::drain(&wanted)),
         Command::Undrain(wanted) => return told(drain::undrain(&wanted)),
         Command::Renew(wanted) => return told(drain::renew(&wanted)),

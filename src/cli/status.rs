@@ -12,6 +12,7 @@ use super::client::Target;
 use super::say;
 use crate::admin::Problem;
 use crate::admin::status::{Headroom, Masked, Node, Pool, Redundancy, Refused, Requests, Status};
+use crate::incident::Summary;
 use crate::terminal::{Cell, Colour, aligned, counted, grouped, paint, seconds};
 
 /// From one look to the next.
@@ -102,9 +103,22 @@ fn page(status: &Status, has_colour: bool) -> String {
     if let Some(refused) = &configuration.refused {
         text.push_str(&refusal(refused, has_colour));
     }
+    for incident in &status.incidents_open {
+        text.push_str(&told(incident));
+    }
     text.push('\n');
     text.push_str(&verdict(status, has_colour));
     text
+}
+
+/// An incident that is not over, and what would help.
+fn told(incident: &Summary) -> String {
+    let Summary { id, pool, what, help, .. } = incident;
+    let help = help.as_ref().map_or_else(String::new, |help| format!("; what would help: {help}"));
+    let since = span(incident.seconds);
+    format!(
+        "\nincident {id}, pool {pool}, for {since}: {what}{help}; `bookend incidents show {id}` has it all\n"
+    )
 }
 
 /// All that is wrong, or, when it no longer matters, that it was.

@@ -27,6 +27,7 @@ mod guard;
 mod headers;
 mod health;
 mod hostile;
+mod incidents;
 mod journal;
 mod limits;
 mod load;
