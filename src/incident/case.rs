@@ -180,6 +180,8 @@ impl Incident {
                 AlarmKind::Masked => seen.is_masked = true,
             },
             What::Traffic { .. } => self.requests.add(event),
+            // That a node comes back is what its recall was for.
+            What::Up | What::Returning | What::Back if seen.has_recalled() => {}
             What::Up | What::Returning | What::Undrained { .. } | What::LeaseEnded { .. } => {
                 seen.relief = Some(event.clone());
             }
@@ -204,6 +206,13 @@ impl Incident {
             _ => return,
         }
         self.nodes.insert(node.clone());
+    }
+}
+
+impl Seen {
+    /// Whether what ended it was that bookend took a node back.
+    pub(super) fn has_recalled(&self) -> bool {
+        self.relief.as_ref().is_some_and(|relief| matches!(relief.what, What::Recalled { .. }))
     }
 }
 

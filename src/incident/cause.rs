@@ -86,12 +86,30 @@ fn drained(incident: &Incident, drain: &Drain, style: Style) -> String {
         let late = span(incident.began.saturating_sub(drain.since));
         text.push_str(&format!(" It was still out {late} later, so it was probably forgotten."));
     }
+    let is_out = incident.seen.drained.contains(&drain.node);
     if incident.seen.is_overloaded || incident.requests.shed > 0 {
         text.push_str(" The nodes that were left could not carry what arrived.");
-    } else if incident.requests.failed == 0 {
+    } else if incident.requests.failed == 0 && is_out {
         text.push_str(" Until it is back, the pool cannot lose another node.");
     }
+    if !is_out {
+        text.push_str(&format!(
+            " {} would have brought it back sooner",
+            style.command(&undrain(incident, &drain.node))
+        ));
+        match &incident.seen.relief {
+            Some(Event { what: What::Recalled { .. }, at, .. }) => {
+                text.push_str(&format!("; at {} UTC bookend did so by itself.", clock(*at)));
+            }
+            Some(_) | None => text.push('.'),
+        }
+    }
     text
+}
+
+/// The command that ends the drain of a node.
+fn undrain(incident: &Incident, node: &str) -> String {
+    format!("bookend undrain {}", quoted(&format!("{}/{node}", incident.pool)))
 }
 
 fn reloaded(incident: &Incident, reload: &Event, style: Style) -> String {
@@ -141,7 +159,7 @@ pub(super) fn help(incident: &Incident) -> Option<String> {
     }
     let pool = &incident.pool;
     if let Some(node) = incident.seen.drained.first() {
-        return Some(format!("bookend undrain {}", quoted(&format!("{pool}/{node}"))));
+        return Some(undrain(incident, node));
     }
     let often = incident.nodes.iter().find(|node| {
         let of_node = |event: &&Event| event.node.as_ref() == Some(*node);

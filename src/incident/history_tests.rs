@@ -90,6 +90,7 @@ fn forgotten_drain_is_the_cause_and_ends_with_it() {
     let wanted = "web-02 was out of service: anna had taken it out at 2026-11-22 14:01:40 UTC for 1 hour: “kernel test”.";
     assert!(summary.cause.starts_with(wanted), "{}", summary.cause);
     let text = post_mortem(incident, 0);
+    assert!(text.contains("`bookend undrain web/web-02` would have brought it back sooner; at "), "{text}");
     for part in [
         "# Incident 2026-11-22-1: requests turned away\n",
         "From 2026-11-22 14:01:41 to 14:33:36 UTC (31 minutes 55 seconds) the pool `web` had more to do than its nodes could carry.",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::client::{Kind, Outcome, Record};
 use crate::clock::Moment;
+use crate::front::Front;
 
 /// All that was seen.
 pub(crate) struct Evidence {
@@ -16,6 +17,8 @@ pub(crate) struct Evidence {
     pub(crate) deaths: Vec<Moment>,
     /// How often the nodes together executed each request.
     pub(crate) executions: BTreeMap<u64, usize>,
+    /// What bookend said of a node that was forgotten.
+    pub(crate) story: Option<Story>,
     /// Whether the proxy still runs.
     pub(crate) survived: bool,
     /// The end of its log.
@@ -97,4 +100,49 @@ pub(crate) fn quantile_of(mut values: Vec<Duration>, quantile: f64) -> Duration 
     values.sort_unstable();
     let rank = (values.len() as f64 * quantile).ceil() as usize;
     values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+/// What bookend said and wrote down.
+pub(crate) struct Story {
+    pub(crate) log: String,
+    pub(crate) post_mortem: String,
+}
+
+impl Story {
+    /// `None` if it is not bookend.
+    pub(crate) fn of(front: &Front) -> Option<Self> {
+        Some(Self { post_mortem: front.post_mortem()?, log: front.log() })
+    }
+
+    /// What is not told as it has to be.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let mut gaps = Vec::new();
+        match (self.at("node is drained"), self.at("alarm kind=exposed")) {
+            (Some(drained), Some(told)) if told.saturating_sub(drained) <= 1_000 => {}
+            times => {
+                gaps.push(format!("nobody was told within a second that the pool is exposed: {times:?}"))
+            }
+        }
+        match (self.at("node is drained"), self.at("recalled")) {
+            (Some(drained), Some(recalled)) if recalled.saturating_sub(drained) <= 60_000 => {}
+            times => gaps.push(format!("the node was not recalled within a minute: {times:?}")),
+        }
+        for part in ["kernel test", "node-2", "bookend undrain web/node-2"] {
+            if !self.post_mortem.contains(part) {
+                gaps.push(format!("the post-mortem does not have {part:?}"));
+            }
+        }
+        gaps
+    }
+
+    /// When the first line with these words was logged, in milliseconds of the day.
+    fn at(&self, words: &str) -> Option<u64> {
+        let line = self.log.lines().find(|line| line.contains(words))?;
+        let time = line.split_once('T')?.1.split_once('Z')?.0;
+        let (hours, rest) = time.split_once(':')?;
+        let (minutes, seconds) = rest.split_once(':')?;
+        let seconds: f64 = seconds.parse().ok()?;
+        let minutes = hours.parse::<u64>().ok()? * 60 + minutes.parse::<u64>().ok()?;
+        Some(minutes * 60_000 + (seconds * 1_000.0) as u64)
+    }
 }

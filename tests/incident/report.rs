@@ -77,6 +77,15 @@ pub(crate) fn publish(form: &Form, proxies: &[Proxy], mut lines: Vec<Line>) {
     }
 }
 
+/// The same with what bookend wrote down of the node that was forgotten.
+pub(crate) fn publish_post_mortem(form: &Form, post_mortem: &str) {
+    if form.is_long {
+        let quoted: String =
+            post_mortem.lines().map(|line| format!("> {line}\n").replace("> \n", ">\n")).collect();
+        document::publish("incident.md", "BOOKEND_INCIDENT_WRITE", "bookend incidents show last", &quoted);
+    }
+}
+
 fn millis(duration: Duration) -> String {
     format!("{} ms", duration.as_millis())
 }

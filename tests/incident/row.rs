@@ -48,6 +48,8 @@ pub(crate) enum Outage {
     Later,
     /// The second is out before the first request, so that bookend has seen nothing of the other when too much arrives.
     FromTheStart,
+    /// The second is taken out by a person, who forgets it: nobody brings it back.
+    Forgotten,
     /// None: both are there, and it is too much for both.
     Never,
 }
@@ -122,6 +124,7 @@ impl Row {
             ("fresh", number) => self.fresh = number.parse().ok()?,
             ("mixed", "") => self.methods = Methods::Mixed,
             ("cold", "") => self.outage = Outage::FromTheStart,
+            ("forgotten", "") => self.outage = Outage::Forgotten,
             ("both", "") => self.outage = Outage::Never,
             ("uploads", "") => self.methods = Methods::Uploads,
             ("clients", number) => self.clients = Clients::Alike(number.parse().ok()?),

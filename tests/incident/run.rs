@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::Load;
 use crate::clock::{self, Moment};
-use crate::evidence::{Evidence, Phases};
+use crate::evidence::{Evidence, Phases, Story};
 use crate::front::{Check, Front, Proxy};
 use crate::node::{Behaviour, Event, Works};
 use crate::row::{Meanwhile, Outage, Row};
@@ -73,6 +73,9 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
         site.nodes[1].kill();
         ward.forget(1);
     }
+    if row.outage == Outage::Forgotten {
+        site.front.take_out(&site.nodes[1].name, site.nodes[1].address());
+    }
     let killed = clock::now();
     rate.set(row.arrives());
     let front = &site.front;
@@ -84,7 +87,7 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     if row.meanwhile == Meanwhile::NodeGrowsSlow && !ward.has(0) {
         site.nodes[0].behave(well);
     }
-    if row.outage != Outage::Never {
+    if matches!(row.outage, Outage::Later | Outage::FromTheStart) {
         site.nodes[1].start_again(well);
     }
     ward.watch(&mut site.nodes, well, form.after, |_, _| {});
@@ -97,6 +100,7 @@ pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
         deaths: ward.deaths,
         executions: executions(&site.nodes),
         survived: site.front.is_running(),
+        story: (row.outage == Outage::Forgotten).then(|| Story::of(&site.front)).flatten(),
         last_words: site.front.last_words(),
     }
 }

@@ -123,6 +123,15 @@ pub(crate) const TABLE: &[Row] = &[
         promise: FLOODED,
         ..ROW
     },
+    // The drain that nobody ended: bookend ends it.
+    Row { name: "forgotten", outage: Outage::Forgotten, is_compared: true, ..ROW },
+    Row {
+        name: "forgotten_mixed_methods",
+        capacity: 400,
+        methods: Methods::Mixed,
+        outage: Outage::Forgotten,
+        ..ROW
+    },
     // What makes it worse.
     Row { name: "5000_clients", clients: Clients::Alike(5_000), fresh: 0.0, ..ROW },
     Row { name: "uploads", methods: Methods::Uploads, ..ROW },

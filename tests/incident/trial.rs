@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Story};
 use crate::figures::Figures;
 use crate::front::{Peer, Proxy};
 use crate::report::{self, Line};
@@ -77,6 +77,9 @@ fn judge(
     if std::env::var_os("BOOKEND_INCIDENT_TIMELINE").is_some() {
         println!("{}\n{}", timeline::of(&evidence), evidence.last_words);
     }
+    if let Some(story) = evidence.story.as_ref().filter(|_| row.name == "forgotten") {
+        report::publish_post_mortem(&form, &story.post_mortem);
+    }
     let verdict = match (is_void, violations.is_empty(), row.awaits) {
         (true, ..) if figures.lacks_descriptors() => "void: the harness ran out of descriptors".to_owned(),
         (true, ..) => format!("void: the harness was {:.0?} late", figures.delay.0),
@@ -114,6 +117,7 @@ fn find(row: &Row, form: &Form, proxy: Proxy) -> Finding {
         let evidence = run::run(row, form, proxy, seed());
         let figures = Figures::of(row, &evidence);
         let mut violations = figures.violations(row);
+        violations.extend(evidence.story.iter().flat_map(Story::gaps));
         if !evidence.survived {
             violations.push("the proxy itself ended".to_owned());
         }

@@ -5,9 +5,6 @@ use super::tuning::Tuning;
 use super::usual::Usual;
 use super::window::{LEAST, Window};
 
-/// A node of which little is known thrashes when it finishes less than this part of what it did with less to do.
-const THRASHING: f64 = 0.9;
-
 /// A node of which little is known still shows more of what it can where it finishes so much more than so far.
 const RISING: f64 = 1.2;
 
@@ -151,11 +148,13 @@ impl Learner {
                     let hold = Hold::new(most, self.tuning.forget, window.end);
                     let rate = pressed.rate();
                     let usual_rate = usual.rate(&Window { answers: 0, ..*window });
-                    return Stage::Holding(match usual.is_young() {
-                        true if rate >= THRASHING * usual_rate => hold.of_young(),
-                        false if rate >= usual_rate => hold,
+                    return Stage::Holding(if rate < usual_rate {
                         // It finishes less with more to do.
-                        true | false => hold.try_goal(rate, usual, &self.tuning),
+                        hold.try_goal(rate, usual, &self.tuning)
+                    } else if usual.is_young() {
+                        hold.of_young()
+                    } else {
+                        hold
                     });
                 }
                 let raised = if usual.is_quick(window, &self.tuning) { most + most.sqrt() } else { most };

@@ -31,3 +31,20 @@ fn configuration(listener: SocketAddr, check: Check, nodes: &[SocketAddr]) -> St
     yaml.push_str("routes:\n  - pool: web\n");
     yaml
 }
+
+/// The command with which a person takes a node out, and forgets it.
+pub(super) fn drain(node: &str, directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.args(["drain", &format!("web/{node}"), "--for", "72h", "--reason", "kernel test", "-c"]);
+    command.arg(directory.join("bookend.yaml")).env("STATE_DIRECTORY", directory.join("state"));
+    command
+}
+
+/// What bookend wrote down of the last incident; empty if there was none.
+#[allow(dead_code, reason = "the incident shows it")]
+pub(super) fn post_mortem(directory: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.args(["incidents", "show", "last", "-c"]).arg(directory.join("bookend.yaml"));
+    let output = command.env("STATE_DIRECTORY", directory.join("state")).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -45,6 +45,8 @@ pub(crate) struct Front {
     pid: u32,
     port: Port,
     log: PathBuf,
+    proxy: Proxy,
+    directory: PathBuf,
 }
 
 impl Front {
@@ -61,7 +63,8 @@ impl Front {
         let mut line = String::new();
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let pid = line.trim().parse().expect("the program can be started");
-        let mut front = Self { guard, pid, port, log };
+        let directory = directory.to_owned();
+        let mut front = Self { guard, pid, port, log, proxy, directory };
         front.wait_until_it_serves();
         front
     }
@@ -78,6 +81,34 @@ impl Front {
     pub(crate) fn reload(&self) {
         let pid = Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
         kill_process(pid, Signal::HUP).unwrap();
+    }
+
+    /// Takes a node out, as a person does who then forgets it.
+    #[allow(dead_code, reason = "the incident does this")]
+    pub(crate) fn take_out(&self, node: &str, address: SocketAddr) {
+        match self.proxy {
+            Proxy::Bookend => {
+                let output = bookend::drain(node, &self.directory).output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            }
+            Proxy::Peer(peer) => {
+                if peer.take_out(node, address, &self.directory) {
+                    self.reload();
+                }
+            }
+        }
+    }
+
+    /// What bookend wrote down of the last incident; `None` for others.
+    #[allow(dead_code, reason = "the incident does this")]
+    pub(crate) fn post_mortem(&self) -> Option<String> {
+        (self.proxy == Proxy::Bookend).then(|| bookend::post_mortem(&self.directory))
+    }
+
+    /// All that it has logged.
+    #[allow(dead_code, reason = "the incident does this")]
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// Whether it still runs.

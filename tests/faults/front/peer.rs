@@ -1,7 +1,9 @@
 //! bookend's peers, as they come and tuned; their configurations are the files in `tests/faults/peers`.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -120,6 +122,26 @@ impl Peer {
         // Where Caddy keeps what it would keep at home.
         command.env("HOME", directory).env("XDG_DATA_HOME", directory).env("XDG_CONFIG_HOME", directory);
         command
+    }
+
+    /// Takes a node out in its own way: nginx by `down` in the file, which it has to read again (then this is `true`),
+    /// HAProxy by a word at its socket.
+    #[allow(dead_code, reason = "the incident does this")]
+    pub(super) fn take_out(&self, node: &str, address: SocketAddr, directory: &Path) -> bool {
+        if self.program == "nginx" {
+            let file = directory.join(self.file);
+            let (serves, is_out) = (format!("server {address};"), format!("server {address} down;"));
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains(&serves), "{text}");
+            fs::write(&file, text.replace(&serves, &is_out)).unwrap();
+            return true;
+        }
+        let mut socket = UnixStream::connect(directory.join("haproxy.sock")).unwrap();
+        writeln!(socket, "set server web/{node} state maint").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.trim(), "");
+        false
     }
 
     /// What it says of its version.
