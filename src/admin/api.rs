@@ -31,6 +31,9 @@ pub(super) const LARGEST_BODY: u64 = 64 * 1024;
 /// How long a change is waited for; it may go on after that.
 pub(super) const LONGEST_CHANGE: Duration = Duration::from_secs(30);
 
+/// What can be asked, described for programs (OpenAPI 3.1).
+const DOCUMENT: &str = include_str!("../../docs/openapi.json");
+
 /// What Prometheus calls its text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -49,6 +52,7 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/status", get(status))
+        .route("/openapi.json", get(openapi))
         .route("/reload", post(reload))
         .route("/reopen", post(reopen))
         .route("/drain", post(drain))
@@ -128,6 +132,10 @@ async fn status(State(desk): State<Arc<Desk>>) -> Response {
     Json(report::status(&desk)).into_response()
 }
 
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
+}
+
 /// How a reload is asked for; without a body it is as usual.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,8 +184,7 @@ fn stopping() -> Problem {
 }
 
 async fn nothing_there() -> Problem {
-    const WHAT: &str = "there is /healthz, /readyz, /metrics, /status, /incidents, /reload, /reopen, /drain, /renew, /undrain, /silence, /unsilence and /alerts/test";
-    Problem::new(StatusCode::NOT_FOUND, WHAT)
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here; /openapi.json says what there is")
 }
 
 async fn wrong_method(method: Method) -> Problem {

@@ -33,6 +33,7 @@ mod limits;
 mod load;
 mod masked;
 mod monitoring;
+mod openapi;
 mod overload;
 mod parking;
 mod recall;

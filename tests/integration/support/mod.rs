@@ -8,6 +8,7 @@ mod load;
 mod message;
 mod origin;
 mod port;
+mod schema;
 mod site;
 mod wait;
 
@@ -19,5 +20,6 @@ pub(crate) use load::{Load, Wrk};
 pub(crate) use message::Headers;
 pub(crate) use origin::{Call, Next, Origin};
 pub(crate) use port::Port;
+pub(crate) use schema::{Schemas, Strictness};
 pub(crate) use site::Site;
 pub(crate) use wait::{eventually, until};
