@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use http::uri::Authority;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use rustix::process::geteuid;
 use subtle::ConstantTimeEq;
 
@@ -151,20 +151,22 @@ fn names(headers: &HeaderMap, local: IpAddr) -> bool {
     !authority.as_str().contains('@') && (is_local || host.eq_ignore_ascii_case("localhost"))
 }
 
-/// Whether a browser says that another site's page is behind it.
+/// Whether a browser says that another site's page is behind it, in any of what it says.
 fn is_cross_origin(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_ours = |origin: &str| {
-        let (_, host) = origin.split_once("://").unwrap_or_default();
-        !host.is_empty() && text("host") == Some(host)
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).filter(|host| !host.is_empty());
+    let is_ours = |origin: &HeaderValue| {
+        let origin = origin.as_bytes();
+        let named = [&b"http://"[..], b"https://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
+        named.is_some() && named == host
     };
-    text("origin").is_some_and(|origin| !is_ours(origin))
-        || text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"))
+    let is_near = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    let (origins, sites) = (headers.get_all(header::ORIGIN), headers.get_all("sec-fetch-site"));
+    !origins.iter().all(is_ours) || !sites.iter().all(is_near)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 
@@ -193,6 +195,8 @@ mod tests {
     fn over_loopback_everybody_reads_and_the_token_changes() {
         const LOCAL: (&str, &str) = ("host", "127.0.0.1:7070");
         const GOOD: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
+        const OURS: (&str, &str) = ("origin", "http://127.0.0.1:7070");
+        const NEAR: (&str, &str) = ("sec-fetch-site", "same-origin");
         let cases: &[(bool, Method, Lines, Option<Denial>)] = &[
             (true, Method::GET, &[LOCAL], None),
             (true, Method::GET, &[("host", "localhost")], None),
@@ -211,8 +215,21 @@ mod tests {
             (true, Method::POST, &[("host", "evil.example"), GOOD], Some(Denial::Host)),
             (true, Method::POST, &[LOCAL, GOOD, ("origin", "http://evil.example")], Some(Denial::Origin)),
             (true, Method::POST, &[LOCAL, GOOD, ("origin", "null")], Some(Denial::Origin)),
-            (true, Method::POST, &[LOCAL, GOOD, ("origin", "http://127.0.0.1:7070")], None),
+            (true, Method::POST, &[LOCAL, GOOD, ("origin", "file://127.0.0.1:7070")], Some(Denial::Origin)),
+            (
+                true,
+                Method::POST,
+                &[LOCAL, GOOD, OURS, ("origin", "http://evil.example")],
+                Some(Denial::Origin),
+            ),
             (true, Method::POST, &[LOCAL, GOOD, ("sec-fetch-site", "cross-site")], Some(Denial::Origin)),
+            (
+                true,
+                Method::POST,
+                &[LOCAL, GOOD, NEAR, ("sec-fetch-site", "cross-site")],
+                Some(Denial::Origin),
+            ),
+            (true, Method::POST, &[LOCAL, GOOD, OURS, NEAR], None),
             (false, Method::POST, &[LOCAL], Some(Denial::NoTokenSet)),
             (false, Method::GET, &[LOCAL, GOOD], None),
         ];
