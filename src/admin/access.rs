@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use rustix::process::geteuid;
 use subtle::ConstantTimeEq;
 
@@ -90,7 +90,7 @@ impl Rules {
         &self,
         peer: Peer,
         method: &Method,
-        path: &str,
+        uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), Denial> {
         let is_change = !matches!(*method, Method::GET | Method::HEAD);
@@ -104,12 +104,12 @@ impl Rules {
             }
             Peer::Network(_, local) => local.ip().to_canonical(),
         };
-        let is_probe = !is_change && matches!(path, "/healthz" | "/readyz");
+        let is_probe = !is_change && matches!(uri.path(), "/healthz" | "/readyz");
         if is_probe {
             return Ok(());
         }
         // With a token a name does no harm: a page does not have the token.
-        if (is_change || local.is_loopback()) && !names(headers, local) {
+        if (is_change || local.is_loopback()) && !names(uri, headers, local) {
             return Err(Denial::Host);
         }
         match (is_change || !local.is_loopback() || headers.contains_key(header::AUTHORIZATION), &self.token)
@@ -140,11 +140,16 @@ fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
     scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(told.trim_ascii().ct_eq(token))
 }
 
-/// Whether the only `Host` is the address itself or this machine.
-fn names(headers: &HeaderMap, local: IpAddr) -> bool {
+/// Whether the only `Host` is the address itself or this machine, and so is the target where it names one, since that
+/// counts for more than any `Host` (RFC 9112, section 3.2.2).
+fn names(uri: &Uri, headers: &HeaderMap, local: IpAddr) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
+    is_us(&host, local) && uri.authority().is_none_or(|target| is_us(target, local))
+}
+
+fn is_us(authority: &Authority, local: IpAddr) -> bool {
     let host = authority.host();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     let is_local = ip.is_ok_and(|ip| ip.to_canonical() == local || ip.is_loopback() && local.is_loopback());
@@ -187,6 +192,10 @@ mod tests {
 
     fn rules(has_token: bool) -> Rules {
         Rules { token: has_token.then(|| TOKEN.as_bytes().into()) }
+    }
+
+    fn uri(text: &'static str) -> Uri {
+        Uri::from_static(text)
     }
 
     type Lines = &'static [(&'static str, &'static str)];
@@ -234,9 +243,21 @@ mod tests {
             (false, Method::GET, &[LOCAL, GOOD], None),
         ];
         for (has_token, method, lines, wanted) in cases {
-            let found = rules(*has_token).check(peer("127.0.0.1:7070"), method, "/reload", &headers(lines));
+            let found =
+                rules(*has_token).check(peer("127.0.0.1:7070"), method, &uri("/reload"), &headers(lines));
             assert_eq!(found.err(), *wanted, "{method} {lines:?}");
         }
+    }
+
+    #[test]
+    fn target_that_names_another_host_is_not_ours() {
+        let good = headers(&[("host", "127.0.0.1:7070"), ("authorization", "Bearer 0123456789abcdef")]);
+        let check =
+            |target| rules(true).check(peer("127.0.0.1:7070"), &Method::POST, &uri(target), &good).err();
+        assert_eq!(check("http://127.0.0.1:7070/reload"), None);
+        assert_eq!(check("http://localhost/reload"), None);
+        assert_eq!(check("http://evil.example/reload"), Some(Denial::Host));
+        assert_eq!(check("http://evil.example@127.0.0.1:7070/reload"), Some(Denial::Host));
     }
 
     #[test]
@@ -244,7 +265,7 @@ mod tests {
         let rules = rules(true);
         let named = headers(&[("host", "edge.example")]);
         let check = |path, headers: &HeaderMap| {
-            rules.check(peer("192.0.2.9:7070"), &Method::GET, path, headers).err()
+            rules.check(peer("192.0.2.9:7070"), &Method::GET, &uri(path), headers).err()
         };
         assert_eq!(check("/readyz", &named), None);
         assert_eq!(check("/metrics", &named), Some(Denial::Token));
@@ -255,7 +276,7 @@ mod tests {
     #[test]
     fn over_the_socket_the_user_decides() {
         let check =
-            |user, method| rules(true).check(Peer::User(user), &method, "/reload", &headers(&[])).err();
+            |user, method| rules(true).check(Peer::User(user), &method, &uri("/reload"), &headers(&[])).err();
         assert_eq!(check(0, Method::POST), None);
         assert_eq!(check(geteuid().as_raw(), Method::POST), None);
         assert_eq!(check(4_000_000_000, Method::POST), Some(Denial::OtherUser));

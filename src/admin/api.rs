@@ -87,14 +87,14 @@ async fn guard(
 }
 
 fn admit(office: &Office, peer: Peer, request: &Request) -> Result<(), Problem> {
-    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
-    office.rules.load().check(peer, method, path, headers)?;
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    office.rules.load().check(peer, method, uri, headers)?;
     if length(headers).is_some_and(|length| length > LARGEST_BODY) {
         let detail = format!("a body may have {LARGEST_BODY} bytes");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
-        tell(&office.desk.observer, method, path, peer);
+        tell(&office.desk.observer, method, uri.path(), peer);
     }
     Ok(())
 }
