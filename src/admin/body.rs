@@ -25,7 +25,15 @@ pub(super) async fn object<T: DeserializeOwned>(request: Request) -> Result<T, P
         let detail = format!("the body breaks off, or is longer than {LARGEST_BODY} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     })?;
-    serde_json::from_slice(&body).map_err(|why| {
+    parse(&body)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // An array would do for serde, by the order of the keys.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is no object of JSON"));
+    }
+    serde_json::from_slice(body).map_err(|why| {
         // It repeats what it was told, which may be anything.
         let why: String = why.to_string().chars().take(300).collect();
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not understood: {why}"))
@@ -36,4 +44,19 @@ fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::drain::Wish;
+    use super::*;
+
+    #[test]
+    fn only_an_object_is_one() {
+        let is_taken = |text: &str| parse::<Wish>(text.as_bytes()).is_ok();
+        assert!(is_taken(r#" {"node": "web/web-02", "reason": "x"}"#));
+        for text in ["", "[]", r#"["web/web-02", "1h", "x", true]"#, r#""web/web-02""#, "null", "{", "{}"] {
+            assert!(!is_taken(text), "{text}");
+        }
+    }
 }
