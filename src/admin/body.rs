@@ -41,8 +41,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else { return false };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
 
@@ -50,6 +51,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 mod tests {
     use super::super::drain::Wish;
     use super::*;
+
+    #[test]
+    fn only_one_content_type_is_json() {
+        let is_json = |kinds: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for kind in kinds {
+                headers.append(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            }
+            is_json(&headers)
+        };
+        assert!(is_json(&["application/json"]) && is_json(&["Application/JSON ; charset=UTF-8"]));
+        assert!(!is_json(&[]) && !is_json(&["application/json", "text/plain"]));
+        assert!(!is_json(&["application/jsonx"]) && !is_json(&["text/plain; application/json"]));
+    }
 
     #[test]
     fn only_an_object_is_one() {
