@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 
+use super::body::nothing;
 use super::desk::Desk;
+use super::problem::Problem;
 use crate::announce;
 use crate::clock;
 
@@ -33,9 +35,10 @@ pub struct Tested {
 }
 
 /// Tells everybody once that this is a test.
-pub(super) async fn test(State(desk): State<Arc<Desk>>) -> Json<Tests> {
+pub(super) async fn test(State(desk): State<Arc<Desk>>, request: Request) -> Result<Json<Tests>, Problem> {
+    nothing(request.headers())?;
     let results = desk.announcer.test().await.into_iter().map(Tested::from).collect();
-    Json(Tests { results })
+    Ok(Json(Tests { results }))
 }
 
 impl From<announce::Tested> for Tested {

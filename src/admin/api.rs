@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::access::{Peer, Rules};
 use super::alarms::{silence, unsilence};
 use super::alerts;
-use super::body::{has_body, object};
+use super::body::{has_body, nothing, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
 use super::problem::Problem;
@@ -154,7 +154,8 @@ async fn reload(State(desk): State<Arc<Desk>>, request: Request) -> Result<Respo
     }
 }
 
-async fn reopen(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+async fn reopen(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
+    nothing(request.headers())?;
     match ask(&desk, Wanted::Reopen).await? {
         Ok(file) => Ok(Json(serde_json::json!({ "file": file })).into_response()),
         Err(why) => Err(Problem::new(StatusCode::CONFLICT, in_full(&why))),

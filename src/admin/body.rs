@@ -14,6 +14,14 @@ pub(super) fn has_body(headers: &HeaderMap) -> bool {
     !is_none || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
+/// Nothing, where nothing is taken.
+pub(super) fn nothing(headers: &HeaderMap) -> Result<(), Problem> {
+    if has_body(headers) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "this path takes no body"));
+    }
+    Ok(())
+}
+
 /// The object of a body.
 pub(super) async fn object<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     if !is_json(request.headers()) {
