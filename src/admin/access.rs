@@ -127,7 +127,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user) => write!(f, "user:{user}"),
-            Self::Network(peer, _) => write!(f, "{peer}"),
+            Self::Network(peer, _) => write!(f, "token@{peer}"),
         }
     }
 }
