@@ -26,7 +26,7 @@ mod framing;
 mod guard;
 mod headers;
 mod health;
-mod hostile;
+mod hostile_admin;
 mod incidents;
 mod journal;
 mod limits;
