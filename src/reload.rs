@@ -205,6 +205,7 @@ impl Reloader {
             first.number(),
             &reloader.source.name(),
             &Changes::default(),
+            None,
         );
         Ok(reloader)
     }
@@ -212,25 +213,26 @@ impl Reloader {
     /// Loads the configuration again, tells the world how that went, and returns the number of the generation.
     ///
     /// One that would leave a pool with too few nodes that can serve, or without some that the rest cannot do without, is
-    /// refused, unless `is_forced`.
+    /// refused, unless `is_forced`. `by` is who asked.
     ///
     /// `prepare` is for whatever stands above and follows the configuration as well: it changes nothing yet, and what it
     /// returns is handed back once all has worked.
     pub async fn reload<T>(
         &mut self,
         is_forced: bool,
+        by: &str,
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
     ) -> Result<(u64, T), Arc<LoadError>> {
         match self.try_reload(is_forced, prepare).await {
             Ok((number, prepared, changes)) => {
                 self.history.in_force();
-                self.observer.configuration_in_force(number, &self.source.name(), &changes);
+                self.observer.configuration_in_force(number, &self.source.name(), &changes, Some(by));
                 Ok((number, prepared))
             }
             Err(why) => {
                 let why = Arc::new(why);
                 self.history.refused(&why);
-                self.observer.reload_refused(self.current.load().number(), &each(&why));
+                self.observer.reload_refused(self.current.load().number(), &each(&why), by);
                 Err(why)
             }
         }

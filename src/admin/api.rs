@@ -20,6 +20,7 @@ use super::alerts;
 use super::body::{has_body, nothing, object};
 use super::desk::{Desk, Phase, Wanted};
 use super::drain::{drain, renew, undrain};
+use super::owner::owner;
 use super::problem::Problem;
 use super::{incidents, report};
 use crate::observe::Observer;
@@ -150,10 +151,14 @@ struct Reload {
     force: bool,
 }
 
-async fn reload(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
+async fn reload(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Problem> {
     let Reload { force: is_forced } =
         if has_body(request.headers()) { object(request).await? } else { Reload::default() };
-    match ask(&desk, |answer| Wanted::Reload { is_forced, answer }).await? {
+    match ask(&desk, |answer| Wanted::Reload { is_forced, by: owner(peer), answer }).await? {
         Ok(generation) => Ok(Json(serde_json::json!({ "generation": generation })).into_response()),
         Err(why) => Err(Problem::refused(&why)),
     }

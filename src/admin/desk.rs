@@ -40,6 +40,8 @@ pub enum Wanted {
     Reload {
         /// Whether even then.
         is_forced: bool,
+        /// Who asked.
+        by: String,
         /// Where the outcome goes.
         answer: oneshot::Sender<Result<u64, Arc<LoadError>>>,
     },

@@ -197,7 +197,7 @@ fn told(event: &Event) -> Option<(&'static str, String, String)> {
             let text = format!("{} was drained by {by} ({reason}) and is taken back: {why}", place());
             ("recalled", text, "bookend status".to_owned())
         }
-        What::ReloadRefused { why } => {
+        What::ReloadRefused { why, .. } => {
             let text = format!("a configuration was refused, the one before it stays in force: {why}");
             ("reload_refused", text, "bookend check".to_owned())
         }

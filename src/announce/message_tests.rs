@@ -55,7 +55,7 @@ fn what_is_silenced_or_of_no_interest_is_not_told() {
         What::Stopped,
         What::Up,
         What::Back,
-        What::Reloaded { generation: 2, changes: Vec::new(), removed: Vec::new() },
+        What::Reloaded { generation: 2, by: None, changes: Vec::new(), removed: Vec::new() },
     ] {
         assert_eq!(message(None, None, what), None);
     }
@@ -64,7 +64,7 @@ fn what_is_silenced_or_of_no_interest_is_not_told() {
 #[test]
 fn text_has_an_end() {
     let why = "x".repeat(100_000);
-    let message = message(None, None, What::ReloadRefused { why }).unwrap();
+    let message = message(None, None, What::ReloadRefused { by: None, why }).unwrap();
     assert_eq!(message.text.chars().count(), LONGEST + 1);
 }
 

@@ -119,6 +119,9 @@ pub enum What {
     Reloaded {
         /// Its number.
         generation: u64,
+        /// Who asked for it; `None` for the one at the start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// What it changed, a sentence each.
         changes: Vec<String>,
         /// What is no longer in it: pools as `web`, nodes as `web/web-02`.
@@ -127,6 +130,9 @@ pub enum What {
     },
     /// A configuration was refused.
     ReloadRefused {
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// Why.
         why: String,
     },

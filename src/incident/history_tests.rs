@@ -211,7 +211,8 @@ fn drained_node_may_be_down_without_an_incident() {
 #[test]
 fn reload_that_removed_a_node_is_the_cause() {
     let changes = vec!["pools.web: node web-02 was removed".to_owned()];
-    let reload = of_all(0, What::Reloaded { generation: 7, changes, removed: vec!["web/web-02".into()] });
+    let reload =
+        of_all(0, What::Reloaded { generation: 7, by: None, changes, removed: vec!["web/web-02".into()] });
     let (history, _) = told(&[down(0, "web-02"), reload, redundancy(30, "exposed")]);
     let incident = history.find("last").unwrap();
     assert_eq!(incident.ended, None);
@@ -224,7 +225,7 @@ fn reload_that_removed_a_node_is_the_cause() {
 
 fn reload_of(node: &str) -> What {
     let changes = vec![format!("pools.web: node {node} was removed")];
-    What::Reloaded { generation: 7, changes, removed: vec![format!("web/{node}")] }
+    What::Reloaded { generation: 7, by: None, changes, removed: vec![format!("web/{node}")] }
 }
 
 #[test]

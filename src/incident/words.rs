@@ -92,9 +92,13 @@ pub(super) fn sentence(event: &Event, style: Style) -> Option<String> {
         | What::Recalled { .. }
         | What::NotBack { .. }
         | What::Back => return of_drain(event, &node, style),
-        What::Reloaded { generation, changes, .. } => reloaded(*generation, changes, style),
-        What::ReloadRefused { why } => {
-            format!("A configuration was refused, and the one before it stayed in force: {}.", text(why))
+        What::Reloaded { generation, by, changes, .. } => {
+            reloaded(*generation, by.as_deref(), changes, style)
+        }
+        What::ReloadRefused { by, why } => {
+            let asked = asked(by.as_deref(), style);
+            let why = text(why);
+            format!("A configuration{asked} was refused, and the one before it stayed in force: {why}.")
         }
         What::Redundancy { state, why } => redundancy(state, why, style),
         What::Alarm { alarm, stage, text: what, .. } => alarmed(*alarm, *stage, what, style)?,
@@ -141,15 +145,21 @@ fn of_drain(event: &Event, node: &str, style: Style) -> Option<String> {
     })
 }
 
-fn reloaded(generation: u64, changes: &[String], style: Style) -> String {
+/// Who asked, in half a sentence; nothing if nobody did.
+fn asked(by: Option<&str>, style: Style) -> String {
+    by.map(|by| format!(", asked for by {},", style.text(by))).unwrap_or_default()
+}
+
+fn reloaded(generation: u64, by: Option<&str>, changes: &[String], style: Style) -> String {
+    let asked = asked(by, style);
     let some: Vec<_> = changes.iter().take(5).map(|change| style.text(change)).collect();
     let more = match changes.len().saturating_sub(some.len()) {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
     match some.is_empty() {
-        true => format!("Configuration {generation} came into force."),
-        false => format!("Configuration {generation} came into force. {}{more}.", some.join("; ")),
+        true => format!("Configuration {generation}{asked} came into force."),
+        false => format!("Configuration {generation}{asked} came into force. {}{more}.", some.join("; ")),
     }
 }
 

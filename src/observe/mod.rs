@@ -219,19 +219,26 @@ impl Observer {
         });
     }
 
-    /// A configuration came into force.
-    pub fn configuration_in_force(&self, generation: u64, file: &dyn Display, changes: &Changes) {
+    /// A configuration came into force, because somebody asked for it or at the start.
+    pub fn configuration_in_force(
+        &self,
+        generation: u64,
+        file: &dyn Display,
+        changes: &Changes,
+        by: Option<&str>,
+    ) {
         self.metrics.reloaded(metrics::IN_FORCE);
         info!("configuration in force generation={generation} file={file}");
         for change in &changes.texts {
             info!("changed {change:?}");
         }
         let Changes { texts: changes, removed } = changes.clone();
-        self.feed.publish(None, None, What::Reloaded { generation, changes, removed });
+        let by = by.map(str::to_owned);
+        self.feed.publish(None, None, What::Reloaded { generation, by, changes, removed });
     }
 
     /// A configuration was refused, because of each of `why`; the one before it stays in force.
-    pub fn reload_refused(&self, generation: u64, why: &[String]) {
+    pub fn reload_refused(&self, generation: u64, why: &[String], by: &str) {
         self.metrics.reloaded(metrics::REFUSED);
         match why {
             [why] => error!("reload refused, generation={generation} stays in force: {why}"),
@@ -247,7 +254,7 @@ impl Observer {
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
             [] => String::new(),
         };
-        self.feed.publish(None, None, What::ReloadRefused { why });
+        self.feed.publish(None, None, What::ReloadRefused { by: Some(by.to_owned()), why });
     }
 
     /// A setting changed in the file that a running process cannot follow.

@@ -191,15 +191,15 @@ async fn follow(
         let wish = tokio::select! {
             wish = signals.next() => wish,
             Some(wanted) = wanted.recv() => match wanted {
-                Wanted::Reload { is_forced, answer } => Wish::Reload(is_forced, Some(answer)),
+                Wanted::Reload { is_forced, by, answer } => Wish::Reload(is_forced, by, Some(answer)),
                 Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
             },
         };
         // A file system or a resolver that hangs must not make the process deaf.
         match wish {
             Wish::Stop(stop) => return stop,
-            Wish::Reload(is_forced, answer) => tokio::select! {
-                outcome = reload(reloader, is_forced, operators) => {
+            Wish::Reload(is_forced, by, answer) => tokio::select! {
+                outcome = reload(reloader, is_forced, &by, operators) => {
                     // Whoever asked may be gone.
                     let _ = answer.map(|answer| answer.send(outcome));
                 }
@@ -219,12 +219,13 @@ async fn follow(
 async fn reload(
     reloader: &mut Reloader,
     is_forced: bool,
+    by: &str,
     operators: &mut Serving,
 ) -> Result<u64, Arc<LoadError>> {
     let prepare = async |config: &Config| {
         operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
     };
-    let (number, prepared) = reloader.reload(is_forced, prepare).await?;
+    let (number, prepared) = reloader.reload(is_forced, by, prepare).await?;
     operators.follow(prepared);
     Ok(number)
 }
@@ -261,8 +262,8 @@ async fn write_last_lines(observer: &Arc<Observer>) {
 
 /// What the process is asked to do.
 enum Wish {
-    /// Whether it is forced, and where the outcome goes that somebody waits for.
-    Reload(bool, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
+    /// Whether it is forced, who asked, and where the outcome goes that somebody waits for.
+    Reload(bool, String, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
     /// Where the outcome goes.
     Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
     Stop(&'static str),
@@ -290,7 +291,7 @@ impl Signals {
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload(false, None),
+            _ = self.hangup.recv() => Wish::Reload(false, "SIGHUP".to_owned(), None),
             _ = self.user1.recv() => Wish::Reopen(None),
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),

@@ -1,6 +1,8 @@
 //! What happened is written down, survives what befalls the process, and is told as a story.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::FileTypeExt;
 use std::process::Output;
 use std::thread;
@@ -10,7 +12,7 @@ use bookend::incident::{Event, What};
 use bookend::journal::read_events;
 use serde_json::Value;
 
-use crate::support::{Bookend, Origin, Reload, Site, eventually, fetch, program, until};
+use crate::support::{Bookend, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, program, until};
 
 /// A site whose nodes are checked often enough for a test.
 fn site(nodes: &[&Origin]) -> Site {
@@ -119,6 +121,53 @@ fn reload_that_takes_a_node_away_is_named() {
     let cause = open["cause"].as_str().unwrap();
     assert!(cause.contains("had changed the pool: node web-02 was removed"), "{cause}");
     assert_eq!(open["help"], "bookend reload");
+}
+
+#[test]
+fn who_asked_and_from_where_is_written_down() {
+    let (a, b) = (Origin::answering("a"), Origin::answering("b"));
+    let (directory, port) = (TempDirectory::new(), Port::free());
+    let (token, file) = ("a-token-that-nobody-knows", directory.path().join("token"));
+    fs::write(&file, token).unwrap();
+    let admin = format!("{{ address: \"{port}\", token_file: {} }}", file.display());
+    let site = site(&[&a, &b]).with_admin(&admin);
+    let bookend = Bookend::start(&site);
+    let over_tcp = |path: &str, body: &str| {
+        let mut stream = TcpStream::connect(port.address()).unwrap();
+        let head =
+            format!("Host: {port}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let length = body.len();
+        write!(stream, "POST {path} HTTP/1.1\r\n{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    };
+    over_tcp("/drain", r#"{"node": "web/web-02", "reason": "x"}"#);
+    until("an incident is open", || !incidents(&bookend).is_empty());
+    over_tcp("/reload", r#"{"force": true}"#);
+    done(&bookend, "silence web --reason x");
+    done(&bookend, "reload --force");
+    assert_eq!(bookend.reload_site(&site.with_pool("helth_check: off")), Reload::Refused);
+    let status: Value = serde_json::from_slice(&bookend.ask("/status")).unwrap();
+    let owner = status["silences"][0]["by"].as_str().unwrap().to_owned();
+    let is_written = |what: &str, by: &str| {
+        events(&bookend).iter().map(|event| serde_json::to_value(event).unwrap()).any(|event| {
+            let told = event["by"].as_str().unwrap_or_default();
+            event["what"] == what && told == by
+        })
+    };
+    for (what, by) in [
+        ("drained", "token@127.0.0.1"),
+        ("reloaded", "token@127.0.0.1"),
+        ("silenced", &owner),
+        ("reloaded", &owner),
+        ("reload_refused", "SIGHUP"),
+    ] {
+        until(&format!("{what} by {by} is written"), || is_written(what, by));
+    }
+    let story = String::from_utf8(bookend.ask("/incidents/last")).unwrap();
+    assert!(story.contains("Configuration 2, asked for by token@127.0.0.1, came into force."), "{story}");
+    assert!(bookend.logs().contains("asked what=POST \"/reload\" by=token@127.0.0.1:"), "{}", bookend.logs());
 }
 
 #[test]
