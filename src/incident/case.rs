@@ -69,6 +69,8 @@ pub(super) struct Seen {
     pub(super) missing: Option<String>,
     /// What ended it: the last event by which something became well again.
     pub(super) relief: Option<Event>,
+    /// When bookend last took a drained node back.
+    pub(super) recalled_at: Option<u64>,
     /// The drains that are in force.
     pub(super) drained: BTreeSet<String>,
 }
@@ -180,12 +182,16 @@ impl Incident {
                 AlarmKind::Masked => seen.is_masked = true,
             },
             What::Traffic { .. } => self.requests.add(event),
-            // That a node comes back is what its recall was for.
-            What::Up | What::Returning | What::Back if seen.has_recalled() => {}
-            What::Up | What::Returning | What::Undrained { .. } | What::LeaseEnded { .. } => {
+            What::Up
+            | What::Returning
+            | What::Undrained { .. }
+            | What::LeaseEnded { .. }
+            | What::Back
+            | What::Reloaded { .. } => seen.relief = Some(event.clone()),
+            What::Recalled { .. } => {
+                seen.recalled_at = Some(event.at);
                 seen.relief = Some(event.clone());
             }
-            What::Recalled { .. } | What::Back | What::Reloaded { .. } => seen.relief = Some(event.clone()),
             _ => {}
         }
         self.notice_node(event);
@@ -206,13 +212,6 @@ impl Incident {
             _ => return,
         }
         self.nodes.insert(node.clone());
-    }
-}
-
-impl Seen {
-    /// Whether what ended it was that bookend took a node back.
-    pub(super) fn has_recalled(&self) -> bool {
-        self.relief.as_ref().is_some_and(|relief| matches!(relief.what, What::Recalled { .. }))
     }
 }
 

@@ -97,11 +97,9 @@ fn drained(incident: &Incident, drain: &Drain, style: Style) -> String {
             " {} would have brought it back sooner",
             style.command(&undrain(incident, &drain.node))
         ));
-        match &incident.seen.relief {
-            Some(Event { what: What::Recalled { .. }, at, .. }) => {
-                text.push_str(&format!("; at {} UTC bookend did so by itself.", clock(*at)));
-            }
-            Some(_) | None => text.push('.'),
+        match incident.seen.recalled_at {
+            Some(at) => text.push_str(&format!("; at {} UTC bookend did so by itself.", clock(at))),
+            None => text.push('.'),
         }
     }
     text
