@@ -29,7 +29,8 @@ pub(super) fn complaints(status: &Status, phase: Phase) -> Vec<String> {
         if pool.available == 0 {
             complaints.push(format!("pool {} has no node that can serve", pool.name));
         }
-        if pool.overloaded {
+        let is_told = status.alarms.iter().any(|alarm| alarm.pool == pool.name && alarm.kind == "overloaded");
+        if pool.overloaded && !is_told {
             complaints.push(format!("pool {} has more to do than its nodes can carry", pool.name));
         }
         for node in &pool.nodes {

@@ -225,7 +225,8 @@ fn spare(headroom: &Headroom, has_colour: bool) -> String {
 
 /// Answers a second, as precise as people read them.
 fn rate(per_second: f64) -> String {
-    format!("{per_second:.0}")
+    // What is a little less than nothing is nothing.
+    format!("{:.0}", per_second.round() + 0.0)
 }
 
 fn headings() -> Vec<Cell> {

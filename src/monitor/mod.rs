@@ -67,9 +67,14 @@ impl Drop for Watch {
 }
 
 impl Monitor {
-    /// A monitor of the pools in force, that has seen nothing yet.
-    pub fn new(current: Arc<Current>, observer: Arc<Observer>) -> Self {
-        Self { current, observer, seen: Mutex::default() }
+    /// A monitor of the pools in force, that has seen nothing yet; `silences` are those that somebody asked for before the
+    /// process began, by pool.
+    pub fn new(current: Arc<Current>, observer: Arc<Observer>, silences: &BTreeMap<String, Silence>) -> Self {
+        let mut alarms = Alarms::default();
+        for (pool, silence) in silences {
+            alarms.silence(pool, silence.clone());
+        }
+        Self { current, observer, seen: Mutex::new(Seen { alarms, ..Seen::default() }) }
     }
 
     /// Looks again and again, until what is returned is dropped.

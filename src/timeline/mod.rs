@@ -5,6 +5,7 @@
 mod traffic;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use self::writer::Writer;
 use crate::clock;
-use crate::incident::{Account, Event, History, Summary, Turn, post_mortem};
+use crate::incident::{Account, Event, History, Silence, Summary, Turn, What, post_mortem};
 use crate::journal::{Events, read_events};
 use crate::observe::Observer;
 
@@ -24,6 +25,8 @@ use crate::observe::Observer;
 pub struct Timeline {
     observer: Arc<Observer>,
     history: Mutex<History>,
+    /// Who asked for no word about the alarms of a pool before the process began, by pool.
+    silences: BTreeMap<String, Silence>,
     trouble: Mutex<Option<String>>,
 }
 
@@ -39,9 +42,9 @@ impl Timeline {
     ///
     /// Blocks on the file system.
     pub fn new(observer: Arc<Observer>, directory: Option<&Path>) -> Self {
-        let history = directory.map(|directory| recall(directory, &observer)).unwrap_or_default();
+        let (history, silences) = directory.map(|directory| recall(directory, &observer)).unwrap_or_default();
         observer.incidents_open(history.open().count());
-        Self { observer, history: Mutex::new(history), trouble: Mutex::default() }
+        Self { observer, history: Mutex::new(history), silences, trouble: Mutex::default() }
     }
 
     /// Takes every event from now on, and writes it to `events`; without them it is known until the process ends.
@@ -51,6 +54,11 @@ impl Timeline {
         let (stop, stopped) = oneshot::channel();
         let writer = Writer::new(Arc::clone(self), heard, events);
         Running { stop, task: tokio::spawn(writer.run(stopped)) }
+    }
+
+    /// Who asked for no word about the alarms of a pool before the process began, by pool; some may be over.
+    pub fn silences(&self) -> &BTreeMap<String, Silence> {
+        &self.silences
     }
 
     /// The incidents, the newest first.
@@ -108,13 +116,19 @@ impl Running {
 }
 
 /// What is written down in `directory`.
-fn recall(directory: &Path, observer: &Observer) -> History {
-    let mut history = History::default();
-    // Whoever was there has told of the turns.
-    match read_events(directory, |event| drop(history.take(&event))) {
+fn recall(directory: &Path, observer: &Observer) -> (History, BTreeMap<String, Silence>) {
+    let (mut history, mut silences) = (History::default(), BTreeMap::new());
+    let take = |event: Event| {
+        // Whoever was there has told of the turns.
+        let _ = history.take(&event);
+        if let Event { pool: Some(pool), what: What::Silenced { by, reason, until }, .. } = event {
+            silences.insert(pool, Silence { by, reason, until });
+        }
+    };
+    match read_events(directory, take) {
         Ok(gaps) if gaps.is_none() => {}
         Ok(gaps) => observer.events_damaged(gaps.damaged, gaps.torn, gaps.unknown, gaps.unread),
         Err(why) => observer.events_unread(&why),
     }
-    history
+    (history, silences)
 }

@@ -1,5 +1,6 @@
 //! Pools that may lose a node, and those that may not: what is said of them, when, and until when.
 
+use std::fs;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,13 @@ fn silence_has_an_owner_a_reason_and_an_end() {
     assert_eq!(command(&bookend, "silence web --for 1h --reason x").0, Some(0));
     assert_eq!(command(&bookend, "unsilence web").0, Some(0));
     assert_eq!(command(&bookend, "status").0, Some(1), "it was ended");
-    bookend.terminate();
-    assert!(bookend.wait().success());
+
+    assert_eq!(command(&bookend, "silence web --for 1h --reason it-outlives-us").0, Some(0));
+    let file = bookend.state().join("events-1.log");
+    until("it is written down", || fs::read_to_string(&file).unwrap().contains("it-outlives-us"));
+    bookend.kill();
+    bookend.start_again();
+    until("the alarm rings", || alarms(&bookend) == ["missing"]);
+    let (code, said) = command(&bookend, "status");
+    assert!(code == Some(0) && said.contains("it-outlives-us"), "{said}");
 }
