@@ -120,7 +120,8 @@ fn what_nobody_may_keep_stays_as_it_is_and_what_all_may_becomes_private() {
 fn session_whose_node_dies_moves_and_stays_where_it_moved() {
     let mut nodes = NAMES.map(Origin::answering);
     let bookend = Bookend::start(&site(&nodes.each_ref()));
-    let (mut browsers, before) = visitors(&bookend, 18);
+    // Where each moves to is chance: of twenty sessions all move to the same node once in half a million times.
+    let (mut browsers, before) = visitors(&bookend, 60);
     let twins = browsers.clone();
     nodes[1].stop();
     let after = ask_all(&bookend, &mut browsers);
