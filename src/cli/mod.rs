@@ -10,6 +10,7 @@ mod reopen;
 mod silence;
 mod status;
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -193,9 +194,12 @@ fn is_configuration(error: &anyhow::Error) -> bool {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is where the program speaks to people")]
+/// Says it to whoever reads it; one who has read enough (`| head`) is no error.
 fn say(text: &str) {
-    println!("{text}");
+    match writeln!(io::stdout(), "{text}") {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => complain_of(&format!("writing: {why}")),
+        Ok(()) | Err(_) => {}
+    }
 }
 
 fn complain(error: &anyhow::Error) {

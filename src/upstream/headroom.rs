@@ -69,9 +69,10 @@ impl Proof {
             rest += can_carry(shown, *now);
             are_limits_known &= shown.capacity.is_some();
         }
-        let proof = if rest >= load {
+        // Who was never asked for anything has shown nothing.
+        let proof = if rest >= load && rest > 0.0 {
             Self::Enough
-        } else if are_limits_known {
+        } else if are_limits_known && load > 0.0 {
             Self::Lacking
         } else {
             Self::Unproven
@@ -129,6 +130,6 @@ mod tests {
         let alone = Headroom::of(&[node(10.0, None, 10.0)]).expect("a node");
         assert_eq!((alone.rest, alone.proof), (0.0, Proof::Lacking));
         let idle = Headroom::of(&[node(10.0, None, 0.0)]).expect("a node");
-        assert_eq!(idle.proof, Proof::Enough);
+        assert_eq!(idle.proof, Proof::Unproven);
     }
 }
