@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+pub use crate::model::{counted, grouped};
+
 /// A colour of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -79,25 +81,6 @@ pub fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
         Colour::Red => 31,
     };
     format!("\x1b[{code}m{text}\x1b[0m")
-}
-
-/// A number of things, as in `1 node` and `2,000 nodes`.
-pub fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(count))
-}
-
-/// A number with a comma after every third digit.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A short time, given in seconds.

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::{Incident, Requests};
-use super::date::{clock, count, day, grouped, moment, span, stamp};
+use super::date::{clock, day, moment, span, stamp};
 use super::words::{Style, sentence};
 use super::{Event, cause};
+use crate::model::{counted, grouped};
 
 /// An incident in a few words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,7 +181,7 @@ fn summary(incident: &Incident, now: u64, style: Style) -> String {
     };
     let returned = match incident.returned {
         0 => String::new(),
-        times => format!(" It seemed to be over and came again {}.", count(times.into(), "time")),
+        times => format!(" It seemed to be over and came again {}.", counted(times.into(), "time")),
     };
     let open = if is_over { "" } else { " It is not over." };
     format!("{when} the pool {pool} {what}. {}{returned}{open}", users(&incident.requests))
@@ -197,10 +198,10 @@ fn users(requests: &Requests) -> String {
         (0, 0) => "Nobody who uses the site was affected.".to_owned(),
         (0, saved) => format!(
             "Nobody who uses the site was affected: {} failed on one node and succeeded on another.",
-            count(saved, "request")
+            counted(saved, "request")
         ),
         (failed, _) => {
-            let (all, share) = (count(requests.total, "request"), percent(requests.failed_share()));
+            let (all, share) = (counted(requests.total, "request"), percent(requests.failed_share()));
             format!("Of {all} in that time {} failed ({share}).", grouped(failed))
         }
     }
@@ -246,7 +247,7 @@ fn timeline(incident: &Incident, style: Style) -> String {
     };
     first.iter().for_each(|event| tell(event, &mut text));
     if left_out > 0 {
-        text.push_str(&format!("- … {} more that are not kept\n", count(left_out, "event")));
+        text.push_str(&format!("- … {} more that are not kept\n", counted(left_out, "event")));
     }
     latest.for_each(|event| tell(event, &mut text));
     text

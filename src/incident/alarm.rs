@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// When people are told again, in milliseconds after the beginning; then each time after the last of them.
-const AGAIN: [u64; 3] = [5 * 60_000, 60 * 60_000, 4 * 60 * 60_000];
+use crate::model::next_reminder;
 
 /// For how long nothing may be wrong before an alarm is over, in milliseconds: what comes and goes is one alarm.
 const CALM: u64 = 10_000;
@@ -191,10 +190,7 @@ impl Ringing {
     /// How long it has to ring for the next word about it.
     fn next(&self) -> u64 {
         let before = self.told.saturating_sub(1);
-        AGAIN.get(before).copied().unwrap_or_else(|| {
-            let last = AGAIN.last().copied().unwrap_or(CALM);
-            last.saturating_mul((self.told - AGAIN.len() + 1) as u64)
-        })
+        next_reminder(before)
     }
 }
 

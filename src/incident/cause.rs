@@ -4,7 +4,8 @@ use super::case::Incident;
 use super::date::{clock, moment, span};
 use super::watched::Drain;
 use super::words::Style;
-use super::{Event, What, date};
+use super::{Event, What};
+use crate::model::counted;
 
 /// From so many failures on a node is better left out.
 const MANY: usize = 3;
@@ -218,7 +219,7 @@ pub(super) fn measures(incident: &Incident, style: Style) -> Vec<String> {
     } else if incident.returned > 0 {
         measures.push(format!(
             "It came again {}; what was done helped only for a while.",
-            date::count(incident.returned.into(), "time")
+            counted(incident.returned.into(), "time")
         ));
     }
     measures

@@ -1,5 +1,7 @@
 //! Times as people write them, in UTC.
 
+use crate::model::counted;
+
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -30,34 +32,15 @@ pub(super) fn span(millis: u64) -> String {
     let seconds = (millis + 500) / 1_000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let two = |(first, one), (second, other)| match second {
-        0 => count(first, one),
-        _ => format!("{} {}", count(first, one), count(second, other)),
+        0 => counted(first, one),
+        _ => format!("{} {}", counted(first, one), counted(second, other)),
     };
     match (days, hours, minutes) {
-        (0, 0, 0) => count(seconds, "second"),
+        (0, 0, 0) => counted(seconds, "second"),
         (0, 0, _) => two((minutes, "minute"), (seconds % 60, "second")),
         (0, _, _) => two((hours, "hour"), (minutes, "minute")),
         (_, _, _) => two((days, "day"), (hours, "hour")),
     }
-}
-
-/// A number of things, as in `1 node` and `2,000 nodes`.
-pub(super) fn count(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(number))
-}
-
-/// A number with a comma after every third digit.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Year, month and day of a day since 1970, by Howard Hinnant's `civil_from_days`.

@@ -1,7 +1,8 @@
 //! Events as sentences.
 
-use super::date::{clock, count, span};
+use super::date::{clock, span};
 use super::{AlarmKind, Event, Stage, What};
+use crate::model::counted;
 
 /// Letters of a text that somebody else has written.
 const LONGEST: usize = 300;
@@ -79,7 +80,7 @@ pub(super) fn sentence(event: &Event, style: Style) -> Option<String> {
         What::Returning => format!("{node} passed its trial, and its share of the requests grew."),
         What::Returned => format!("{node} had all of its share of the requests again."),
         What::Limited { most } => {
-            let requests = count((*most).into(), "request");
+            let requests = counted((*most).into(), "request");
             format!("{node} had more to do than it could, and was held to {requests} at once.")
         }
         What::Unlimited => format!("{node} kept up with its requests again."),

@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Lease, Plight, Target, Term};
-use crate::model::Name;
+use crate::model::{Name, next_reminder};
 
 /// Leases at once.
 const MOST: usize = 16_384;
 
 /// How long a node has to come back after its lease before somebody is told, in milliseconds.
 const PATIENCE: u64 = 10_000;
-
-/// When those are told again who were told that a node is not back, in milliseconds after the end of its lease; then each
-/// time after the last of them.
-const AGAIN: [u64; 3] = [5 * 60_000, 60 * 60_000, 4 * 60 * 60_000];
 
 /// For how long people are shown that a node was recalled, in milliseconds.
 const SHOWN: u64 = 60 * 60_000;
@@ -251,9 +247,6 @@ impl Ending {
     /// How late the node has to be for the next word about it.
     fn next(&self) -> u64 {
         let Some(before) = self.told.checked_sub(1) else { return PATIENCE };
-        AGAIN.get(before).copied().unwrap_or_else(|| {
-            let last = AGAIN.last().copied().unwrap_or(PATIENCE);
-            last.saturating_mul((self.told - AGAIN.len() + 1) as u64)
-        })
+        next_reminder(before)
     }
 }

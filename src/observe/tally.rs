@@ -100,7 +100,7 @@ impl Tally {
         for ((_, node), tally) in self.nodes.iter().filter(|((of, _), _)| of == pool) {
             for (outcome, count) in &tally.outcomes {
                 counts.total += count;
-                counts.saved += if outcome.starts_with("saved_") { *count } else { 0 };
+                counts.saved += if is_saved(outcome) { *count } else { 0 };
             }
             let failed = tally.attempts_failed.iter();
             counts.failed.extend(failed.map(|(reach, count)| ((node.clone(), reach.clone()), *count)));
