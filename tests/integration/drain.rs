@@ -251,8 +251,8 @@ fn lease_survives_a_reload_even_of_its_node() {
 
     let without = site(&[&a]);
     assert_eq!(bookend.reload_site(&without), Reload::InForce);
-    let status = done(&bookend, "status");
-    assert!(status.contains("web/web-02 is drained, and in no configuration"), "{status}");
+    let drained = "web/web-02 is drained, and in no configuration";
+    until("status tells of it", || said(&bookend.command("status")).contains(drained));
     assert_eq!(bookend.reload_site(&site(&[&a, &c])), Reload::InForce);
     load.wait_for(50);
     assert_eq!((c.count(), is_drained(&bookend, 1)), (0, true));

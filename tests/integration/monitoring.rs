@@ -71,8 +71,8 @@ fn succeeds(output: &Output) {
 
 /// The metrics of a bookend that has been through all that is counted, each with the names of its labels.
 fn exposed() -> BTreeMap<String, BTreeSet<String>> {
-    let (node, dead) = (Origin::answering("a"), Origin::absent());
-    let site = Site::of(&[&node, &dead]).with_pool("health_check: { interval: 20ms, fall: 3 }");
+    let (node, dead, broken) = (Origin::answering("a"), Origin::absent(), Origin::start(|call| call.reset()));
+    let site = Site::of(&[&node, &dead, &broken]).with_pool("health_check: { interval: 20ms, fall: 3 }");
     let site = site.with_pool("retry: { body_buffer: 1KiB }").with_top("alerts: { command: [\"true\"] }");
     let bookend = Bookend::start(&site.with_listener("limits: { connections_per_client: 1 }"));
     for _ in 0..4 {
