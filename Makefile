@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers incident incident-peers load algorithms build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers incident incident-peers kills load algorithms build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -49,6 +49,10 @@ incident-peers: ## the same in front of bookend, nginx and HAProxy as Debian has
 	@scripts/setup build
 	@scripts/setup incident
 	BOOKEND_INCIDENT=peers $(CARGO) test --locked --profile quick --test incident -- $(INCIDENT)
+
+kills: ## the whole program is killed 200 times under operators at work: half a minute; KILLS=1000 for more
+	@scripts/setup build
+	BOOKEND_KILLS=$(or $(KILLS),200) $(CARGO) test --locked --profile quick --test integration -- --nocapture kills::
 
 load: ## simulated loads on the learnt limit, with several seeds and other constants; LOADS='burst,dies' chooses
 	@scripts/setup build

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bookend, Client, Gate, Load, Origin, Port, Reload, Site, TempDirectory, eventually, fetch, program, until,
+    Bookend, Client, Gate, Load, Origin, Port, Reload, Site, TempDirectory, fetch, program, until,
 };
 
 const TOKEN: &str = "a-token-that-nobody-knows";
@@ -476,30 +476,4 @@ fn second_bookend_leaves_the_leases_of_the_first_alone() {
     let leases = fs::read_to_string(directory.path().join("both/leases.json")).unwrap();
     assert!(leases.contains("web-02"), "{leases}");
     drop(first);
-}
-
-#[test]
-fn lease_is_kept_whenever_it_is_killed() {
-    let (a, b) = (Origin::answering("a"), Origin::answering("b"));
-    let mut bookend = Bookend::start(&site(&[&a, &b]));
-    done(&bookend, "drain web/web-02 --for 1h --reason test");
-    for round in 0..8u64 {
-        let socket = bookend.socket();
-        let renewing = thread::spawn(move || {
-            // Until it is killed under it.
-            while program()
-                .args(["renew", "web/web-02", "--for", "1h", "--socket"])
-                .arg(&socket)
-                .output()
-                .is_ok_and(|output| output.status.success())
-            {}
-        });
-        thread::sleep(Duration::from_millis(15 + round * 7));
-        bookend.kill();
-        renewing.join().unwrap();
-        bookend.start_again();
-        let left = eventually("it is known", || node(&bookend, 1)["lease"]["seconds_left"].as_u64());
-        assert!((3_500..=3_600).contains(&left), "{left}");
-        assert!(!bookend.logs().contains("leases are lost"), "{}", bookend.logs());
-    }
 }

@@ -5,8 +5,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::FileTypeExt;
 use std::process::Output;
-use std::thread;
-use std::time::Duration;
 
 use bookend::incident::{Event, What};
 use bookend::journal::read_events;
@@ -193,29 +191,6 @@ fn events_that_cannot_be_written_wait_until_they_can() {
     assert!(events(&bookend).iter().any(drained));
     assert_eq!(bookend.logs().matches("events are not written").count(), 1);
     assert!(fs::metadata(state.join("admin.sock")).unwrap().file_type().is_socket());
-}
-
-#[test]
-fn what_was_counted_as_written_outlives_a_kill() {
-    let (a, b) = (Origin::answering("a"), Origin::answering("b"));
-    let mut bookend = Bookend::start(&site(&[&a, &b]));
-    for round in 0..10 {
-        let before = events(&bookend).len() as u64;
-        let already = bookend.metric("bookend_journal_events_written_total");
-        let command = if round % 2 == 0 { "drain web/web-02 --reason x" } else { "undrain web/web-02" };
-        done(&bookend, command);
-        until("something is written", || bookend.metric("bookend_journal_events_written_total") > already);
-        thread::sleep(Duration::from_millis(fastrand::u64(..100)));
-        let told = bookend.metric("bookend_journal_events_written_total");
-        bookend.kill();
-        let after = events(&bookend).len() as u64;
-        assert!(
-            after >= before.max(told),
-            "round {round}: {told} were told of, {before} were there, {after} are"
-        );
-        bookend.start_again();
-    }
-    assert!(incidents(&bookend).len() == 1, "{:?}", incidents(&bookend));
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod health;
 mod hostile_admin;
 mod incidents;
 mod journal;
+mod kills;
 mod limits;
 mod load;
 mod masked;

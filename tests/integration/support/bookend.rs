@@ -74,8 +74,13 @@ impl Bookend {
 
     /// Starts again what was killed or has ended, with the same file and state and an empty log.
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(Command::new(PROGRAM), self.directory.path());
+        self.spawn_again();
         self.wait_until_ready();
+    }
+
+    /// [`Bookend::start_again`] that does not wait until it takes requests.
+    pub(crate) fn spawn_again(&mut self) {
+        self.child = spawn(Command::new(PROGRAM), self.directory.path());
     }
 
     /// The directory with its state.
