@@ -62,10 +62,21 @@ pub enum AdminError {
 /// The socket and the address, bound and not answered yet.
 #[derive(Debug)]
 pub struct Bound {
-    pub(super) socket: Option<BoundSocket>,
+    pub(super) socket: MaybeSocket,
     pub(super) tcp: Option<BoundAddress>,
     pub(super) rules: Rules,
     state_dir: Option<PathBuf>,
+}
+
+/// The socket, as far as there is one.
+#[derive(Debug)]
+pub(super) enum MaybeSocket {
+    /// Nobody wants one, or there is nowhere to have it.
+    None,
+    /// It is there.
+    Bound(BoundSocket),
+    /// It was left to bookend where it is, and cannot be there yet.
+    Later(PathBuf),
 }
 
 /// An address, bound and not answered yet.
@@ -150,24 +161,24 @@ fn bind_socket(
     config: &Config,
     directory: Option<&Path>,
     observer: &Observer,
-) -> Result<Option<BoundSocket>, AdminError> {
+) -> Result<MaybeSocket, AdminError> {
     let is_usual = config.admin.socket == Place::Usual;
     let directory = match directory {
         Some(directory) => directory,
         // A whole path needs no directory.
         None if matches!(&config.admin.socket, Place::At(path) if path.is_absolute()) => Path::new(""),
-        None if is_usual || config.admin.socket == Place::Off => return Ok(None),
+        None if is_usual || config.admin.socket == Place::Off => return Ok(MaybeSocket::None),
         None => return Err(AdminError::NoStateDir),
     };
-    let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(None) };
+    let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(MaybeSocket::None) };
     match BoundSocket::new(&path) {
         Ok(socket) => {
             observer.admin_listening(&path.display());
-            Ok(Some(socket))
+            Ok(MaybeSocket::Bound(socket))
         }
         Err(why) if is_usual => {
             observer.admin_unreachable(&path.display(), &why);
-            Ok(None)
+            Ok(MaybeSocket::Later(path))
         }
         Err(source) => Err(AdminError::Socket { path, source }),
     }
@@ -202,7 +213,7 @@ fn state_dir(config: &Config, observer: &Observer) -> Result<Option<PathBuf>, Ad
 
 impl BoundSocket {
     /// Binds `path` for us alone. What a process before us left there is removed, but only if nobody listens on it.
-    fn new(path: &Path) -> io::Result<Self> {
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Two that find the same left-over at once must not remove each other's socket.
         let directory = File::open(parent.unwrap_or(Path::new(".")))?;

@@ -54,6 +54,9 @@ pub(super) fn status(desk: &Desk) -> Status {
     leases::show(&mut status, &desk.drains);
     alarms::show(&mut status, &desk.monitor);
     status.complaints = complaints(&status, phase);
+    let trouble = desk.drains.trouble();
+    let unkept = |why| format!("drains are not written down, a restart of bookend would forget them: {why}");
+    status.complaints.extend(trouble.map(unkept));
     let trouble = desk.timeline.trouble();
     status.complaints.extend(trouble.map(|why| format!("what happens is not written down: {why}")));
     status

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::access::{Peer, Rules};
 use super::api::{self, LONGEST_CHANGE};
-use super::bind::{self, AdminError, Bound, BoundAddress, SocketFile};
+use super::bind::{self, AdminError, Bound, BoundAddress, BoundSocket, MaybeSocket, SocketFile};
 use super::desk::Desk;
 use super::recent::{INTERVAL, counts};
 use crate::config::Admin;
@@ -35,6 +36,8 @@ const LARGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 /// After accepting failed, which is mostly for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
+/// From one try to have the socket to the next, where it cannot be had yet.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The operator's side, answering until dropped.
 #[derive(Debug)]
@@ -76,10 +79,16 @@ impl Serving {
         let router = api::router(Arc::clone(&desk), Arc::clone(&rules));
         let mut tasks = vec![tokio::spawn(sample(desk))];
         let mut file = None;
-        if let Some(socket) = socket {
-            let (listener, own) = socket.into_parts();
-            file = Some(own);
-            tasks.push(tokio::spawn(serve_socket(UnixListener::from_std(listener)?, router.clone())));
+        match socket {
+            MaybeSocket::None => {}
+            MaybeSocket::Bound(socket) => {
+                let (listener, own) = socket.into_parts();
+                file = Some(own);
+                tasks.push(tokio::spawn(serve_socket(UnixListener::from_std(listener)?, router.clone())));
+            }
+            MaybeSocket::Later(path) => {
+                tasks.push(tokio::spawn(serve_socket_later(path, router.clone(), Arc::clone(&observer))));
+            }
         }
         let mut serving = Self { router, rules, observer, tasks, tcp: None, _file: file };
         if let Some(BoundAddress { address, listener }) = tcp {
@@ -150,6 +159,21 @@ async fn serve_socket(listener: UnixListener, router: Router) {
         let accepted = listener.accept().await;
         let accepted = accepted.and_then(|(stream, _)| Ok((Peer::User(stream.peer_cred()?.uid()), stream)));
         begin(accepted, place, &router).await;
+    }
+}
+
+/// Answers at a socket once it can be bound: the disk may become writable, and another process may leave it to us.
+async fn serve_socket_later(path: PathBuf, router: Router, observer: Arc<Observer>) {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let wanted = path.clone();
+        let bound = tokio::task::spawn_blocking(move || BoundSocket::new(&wanted)).await;
+        let Ok(Ok((listener, _file))) = bound.map(|bound| bound.map(BoundSocket::into_parts)) else {
+            continue;
+        };
+        let Ok(listener) = UnixListener::from_std(listener) else { continue };
+        observer.admin_listening(&path.display());
+        return serve_socket(listener, router).await;
     }
 }
 

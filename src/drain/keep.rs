@@ -38,21 +38,25 @@ struct Failure {
 }
 
 impl Keep {
-    pub(super) fn new(journal: Option<Journal>) -> Self {
+    /// Without a journal nothing is kept; `trouble` is why nothing can be written there so far.
+    pub(super) fn new(journal: Option<Journal>, trouble: Option<String>) -> Self {
+        let failure = trouble.map(|why| Failure { why, at: clock::millis() });
         Self {
             journal: journal.map(Arc::new),
             writing: tokio::sync::Mutex::new(()),
             written: AtomicU64::new(0),
             lead: AtomicI64::new(lead()),
-            failure: Mutex::new(None),
+            failure: Mutex::new(failure),
         }
     }
 
-    /// Why leases do not outlive the process, if they do not.
-    pub(super) fn why_not(&self) -> Option<String> {
-        if self.journal.is_none() {
-            return Some("there is no state_dir that can be used".to_owned());
-        }
+    /// Whether all that changed outlives the process.
+    pub(super) fn is_kept(&self) -> bool {
+        self.journal.is_some() && self.failure.lock().is_none()
+    }
+
+    /// Why it does not although it should.
+    pub(super) fn trouble(&self) -> Option<String> {
         self.failure.lock().as_ref().map(|failure| failure.why.clone())
     }
 
@@ -68,12 +72,13 @@ fn lead() -> i64 {
 }
 
 impl Drains {
-    /// Writes the leases if they changed, or if the clock did by which they are written.
+    /// Writes the leases if they changed, if the clock did by which they are written, or if they could not be written.
     pub(super) async fn save_if_due(&self) {
         let is_moved = self.keep.lead.load(Ordering::Relaxed).abs_diff(lead()) > DRIFT;
         let has_leases = || !self.leases.lock().is_empty();
         let is_changed = self.changes.load(Ordering::Relaxed) != self.keep.written.load(Ordering::Relaxed);
-        if (is_changed || is_moved && has_leases()) && self.keep.is_late(clock::millis()) {
+        let is_wanted = is_changed || is_moved && has_leases() || self.keep.trouble().is_some();
+        if is_wanted && self.keep.is_late(clock::millis()) {
             self.save().await;
         }
     }

@@ -22,7 +22,7 @@ use crate::balance::Registry;
 use crate::clock;
 use crate::config::nearest;
 use crate::generation::Current;
-use crate::journal::{Found, Journal};
+use crate::journal::{Found, Journal, JournalError};
 use crate::lease::{Fact, Lease, Leases, Reason, Target, Term};
 use crate::observe::Observer;
 
@@ -125,10 +125,13 @@ impl Drains {
         observer: Arc<Observer>,
     ) -> Self {
         let now = clock::steady();
-        let Found { leases, damage } = found;
+        let Found { leases, damage, trouble } = found;
         if let Some(damage) = damage {
             let aside = damage.set_aside.map(|path| path.display().to_string());
             observer.leases_damaged(&damage.path.display(), &damage.why, aside.as_deref());
+        }
+        if let Some(why) = &trouble {
+            observer.leases_not_kept(&why.in_full());
         }
         let (leases, over) = Leases::restored(leases, now);
         for lease in leases.iter() {
@@ -141,7 +144,7 @@ impl Drains {
             leases: Mutex::new(leases),
             // What is over need not be kept.
             changes: AtomicU64::new(over.len() as u64),
-            keep: Keep::new(journal),
+            keep: Keep::new(journal, trouble.as_ref().map(JournalError::in_full)),
             strains: Mutex::default(),
             current,
             registry,
@@ -245,15 +248,15 @@ impl Drains {
         self.leases.lock().missed().cloned().collect()
     }
 
-    /// Why leases do not outlive the process, if they do not.
-    pub fn why_not_kept(&self) -> Option<String> {
-        self.keep.why_not()
+    /// Why leases are not written that should be.
+    pub fn trouble(&self) -> Option<String> {
+        self.keep.trouble()
     }
 
     async fn done(&self, lease: Lease, rest: Rest) -> Done {
         self.save().await;
         let in_flight = self.roll().in_flight(&lease.target);
-        Done { lease, is_kept: self.keep.why_not().is_none(), in_flight, rest }
+        Done { lease, is_kept: self.keep.is_kept(), in_flight, rest }
     }
 
     /// Why a node has no lease: it may not even be there.

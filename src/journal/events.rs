@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::claim::Claim;
 use super::file::{checksum, open_own};
 use super::{Journal, JournalError};
 use crate::incident::Event;
@@ -23,9 +24,7 @@ const LONGEST_LINE: usize = 1024 * 1024;
 /// Appends events to the files of one directory.
 #[derive(Debug)]
 pub struct Events {
-    directory: PathBuf,
-    /// Locked while events can be written; `None` where nothing could be written so far.
-    lock: Option<Arc<File>>,
+    claim: Arc<Claim>,
     last: Option<Last>,
     longest_file: u64,
 }
@@ -66,12 +65,12 @@ pub struct Gaps {
 impl Events {
     /// The events of a journal that is open.
     pub fn of(journal: &Journal) -> Self {
-        Self { lock: Some(Arc::clone(&journal.lock)), ..Self::unlocked(&journal.directory) }
+        Self { claim: Arc::clone(&journal.claim), last: None, longest_file: LONGEST_FILE }
     }
 
     /// The events in `directory`, which is locked once something can be written there.
     pub fn unlocked(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), lock: None, last: None, longest_file: LONGEST_FILE }
+        Self { claim: Arc::new(Claim::new(directory)), last: None, longest_file: LONGEST_FILE }
     }
 
     /// The same with files of another length.
@@ -100,9 +99,7 @@ impl Events {
 
     /// Appends as many events as fit into one file, but at least one.
     fn append_some(&mut self, events: &[Event]) -> Result<usize, JournalError> {
-        if self.lock.is_none() {
-            self.lock = Some(Journal::lock(&self.directory)?);
-        }
+        self.claim.hold()?;
         let first = events.first().map_or(0, |event| line(event).len() as u64);
         let is_fit = |last: &Last| last.length == 0 || last.length + first <= self.longest_file;
         let last = match self.last.take() {
@@ -126,10 +123,10 @@ impl Events {
 
     /// The last file, if there is one with so much room, or a new one.
     fn open(&self, room: u64) -> Result<Last, JournalError> {
-        let failed = |source| failure("looking into", &self.directory, source);
-        let numbers = numbers(&self.directory).map_err(failed)?;
+        let failed = |source| failure("looking into", self.claim.directory(), source);
+        let numbers = numbers(self.claim.directory()).map_err(failed)?;
         let number = numbers.last().copied().unwrap_or_default();
-        let path = path(&self.directory, number);
+        let path = path(self.claim.directory(), number);
         let is_fit = fs::symlink_metadata(&path)
             .is_ok_and(|found| found.is_file() && found.len() + room <= self.longest_file);
         if is_fit {
@@ -142,14 +139,14 @@ impl Events {
 
     /// Begins a new file, and removes the oldest if there are too many.
     fn begin(&self, number: u64) -> Result<Last, JournalError> {
-        let path = path(&self.directory, number);
+        let path = path(self.claim.directory(), number);
         let file = open_own(&path).map_err(|source| failure("opening", &path, source))?;
-        let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
+        let synced = File::open(self.claim.directory()).and_then(|directory| directory.sync_all());
         synced.map_err(|source| failure("opening", &path, source))?;
-        let numbers = numbers(&self.directory).unwrap_or_default();
+        let numbers = numbers(self.claim.directory()).unwrap_or_default();
         for old in numbers.iter().take(numbers.len().saturating_sub(MOST_FILES)) {
             // One that stays takes room, and nothing else.
-            let _ = fs::remove_file(self::path(&self.directory, *old));
+            let _ = fs::remove_file(self::path(self.claim.directory(), *old));
         }
         Ok(Last { file, path, number, length: 0 })
     }

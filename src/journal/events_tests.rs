@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use std::fs;
 
+use super::claim::LOCK;
 use super::tests::Directory;
 use super::*;
 use crate::incident::{Event, What};
@@ -51,7 +52,7 @@ fn only_one_process_writes() {
     append(&mut first, 0..1);
     let second = Events::unlocked(directory.path()).append(&events(1..2));
     assert!(matches!(second, Appended { count: 0, failure: Some(JournalError::Taken { .. }) }), "{second:?}");
-    assert!(matches!(Journal::open(directory.path()).0, Err(JournalError::Taken { .. })));
+    assert!(matches!(Journal::open(directory.path()).1.trouble, Some(JournalError::Taken { .. })));
     drop(first);
     append(&mut Events::unlocked(directory.path()), 1..2);
     assert_eq!(read(directory.path()).0, events(0..2));

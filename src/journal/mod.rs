@@ -3,25 +3,20 @@
 //! These are the leases, and the events. Whoever opens the journal of a directory has it alone: a second bookend beside the
 //! first would write over what the first has written.
 
+mod claim;
 mod events;
 mod file;
 mod leases;
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-
 pub use events::{Appended, Events, Gaps, read_events};
 pub use file::Damage;
 
+use self::claim::Claim;
 use crate::lease::Lease;
-
-/// What is locked while a journal is open.
-const LOCK: &str = "journal.lock";
 
 /// Where the leases are.
 const LEASES: &str = "leases.json";
@@ -60,9 +55,7 @@ impl JournalError {
 /// The files of one directory.
 #[derive(Debug)]
 pub struct Journal {
-    directory: PathBuf,
-    /// Locked for as long as it is open.
-    lock: Arc<File>,
+    claim: Arc<Claim>,
 }
 
 /// What a journal held when it was opened.
@@ -72,37 +65,33 @@ pub struct Found {
     pub leases: Vec<Lease>,
     /// The file was damaged, or is of a version that is not known; it was set aside.
     pub damage: Option<Damage>,
+    /// Why nothing can be written: for now if there is a journal, and if there is none for good.
+    pub trouble: Option<JournalError>,
 }
 
 impl Journal {
-    /// Opens the journal in `directory`, and reads what it holds: also where nothing can be written any more, but not where
-    /// it is another process's.
+    /// Opens the journal in `directory`, and reads what it holds. There is one also where nothing can be written yet, but
+    /// not where it is another process's, and not where what is there cannot be read: that is not to be written over.
     ///
     /// Blocks on the file system.
-    pub fn open(directory: &Path) -> (Result<Self, JournalError>, Found) {
-        let lock = Self::lock(directory);
-        let journal = lock.map(|lock| Self { directory: directory.to_owned(), lock });
-        if matches!(journal, Err(JournalError::Taken { .. })) {
-            return (journal, Found::default());
-        }
+    pub fn open(directory: &Path) -> (Option<Self>, Found) {
+        let claim = Claim::new(directory);
+        let trouble = match claim.hold() {
+            Err(taken @ JournalError::Taken { .. }) => {
+                return (None, Found { trouble: Some(taken), ..Found::default() });
+            }
+            held => held.err(),
+        };
         let path = directory.join(LEASES);
         match file::read(&path, leases::parse) {
-            Ok((leases, damage)) => (journal, Found { leases: leases.unwrap_or_default(), damage }),
+            Ok((leases, damage)) => {
+                let found = Found { leases: leases.unwrap_or_default(), damage, trouble };
+                (Some(Self { claim: Arc::new(claim) }), found)
+            }
             Err(source) => {
                 let unread = JournalError::File { doing: "reading", path, source };
-                (journal.and(Err(unread)), Found::default())
+                (None, Found { trouble: Some(unread), ..Found::default() })
             }
-        }
-    }
-
-    fn lock(directory: &Path) -> Result<Arc<File>, JournalError> {
-        let path = directory.join(LOCK);
-        let failed = |source| JournalError::File { doing: "opening", path: path.clone(), source };
-        let lock = file::open_own(&path).map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Arc::new(lock)),
-            Err(Errno::WOULDBLOCK) => Err(JournalError::Taken { path: directory.to_owned() }),
-            Err(why) => Err(failed(why.into())),
         }
     }
 
@@ -114,12 +103,10 @@ impl Journal {
     ///
     /// If they cannot be written; what was there before still is.
     pub fn write_leases<'a>(&self, leases: impl Iterator<Item = &'a Lease>) -> Result<(), JournalError> {
-        let path = self.directory.join(LEASES);
-        file::replace(&self.directory, &path, &leases::text(leases)).map_err(|source| JournalError::File {
-            doing: "writing",
-            path,
-            source,
-        })
+        self.claim.hold()?;
+        let path = self.claim.directory().join(LEASES);
+        let replaced = file::replace(self.claim.directory(), &path, &leases::text(leases));
+        replaced.map_err(|source| JournalError::File { doing: "writing", path, source })
     }
 }
 

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use super::claim::LOCK;
 use super::*;
+use crate::incident::{Event, What};
 use crate::lease::Term;
 
 /// A directory of a test's own; it goes when dropped.
@@ -58,7 +60,9 @@ fn leases_are_read_as_they_were_written() {
     journal.write_leases([lease("before")].iter()).unwrap();
     journal.write_leases(leases.iter()).unwrap();
     assert_eq!(fs::metadata(directory.leases()).unwrap().mode() & 0o777, 0o600);
-    assert!(matches!(Journal::open(&directory.0).0, Err(JournalError::Taken { .. })));
+    let (second, found_by_second) = Journal::open(&directory.0);
+    let why = found_by_second.trouble;
+    assert!(second.is_none() && matches!(why, Some(JournalError::Taken { .. })), "{why:?}");
     drop(journal);
     let (_journal, found) = open(&directory);
     assert_eq!((found.leases, found.damage), (leases, None));
@@ -139,13 +143,22 @@ fn ten_thousand_leases_fit() {
 }
 
 #[test]
-fn leases_are_read_where_nothing_can_be_written() {
+fn leases_are_read_where_nothing_can_be_written_and_written_once_they_can() {
     let directory = Directory::new("read-only");
     open(&directory).0.write_leases([lease("web-01")].iter()).unwrap();
     // What keeps even root from opening a file for writing.
     fs::remove_file(directory.0.join(LOCK)).unwrap();
     fs::create_dir(directory.0.join(LOCK)).unwrap();
     let (journal, found) = Journal::open(&directory.0);
-    assert!(matches!(journal, Err(JournalError::File { .. })), "{journal:?}");
+    assert!(matches!(found.trouble, Some(JournalError::File { .. })), "{:?}", found.trouble);
     assert_eq!(found.leases, [lease("web-01")]);
+    let journal = journal.unwrap();
+    assert!(matches!(journal.write_leases([].iter()), Err(JournalError::File { .. })));
+    fs::remove_dir(directory.0.join(LOCK)).unwrap();
+    journal.write_leases([lease("web-02")].iter()).unwrap();
+    let event = Event { at: 1, pool: None, node: None, what: What::Stopped };
+    let appended = Events::of(&journal).append(&[event]);
+    assert!(appended.failure.is_none(), "both are of one process: {appended:?}");
+    drop(journal);
+    assert_eq!(open(&directory).1.leases, [lease("web-02")]);
 }

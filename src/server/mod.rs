@@ -98,8 +98,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let limits = Arc::new(Limits::new(budget.connections));
 
     let bound = Bound::new(&config, &observer)?;
-    let (journal, events) =
-        bound.state_dir().map(|directory| open_journal(directory, &observer)).unwrap_or_default();
+    let (journal, events) = bound.state_dir().map(open_journal).unwrap_or_default();
     let directory = bound.state_dir().filter(|_| events.is_some());
     let timeline = Arc::new(Timeline::new(Arc::clone(&observer), directory));
     let writing = timeline.run(events);
@@ -168,15 +167,14 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
 
 /// The journal in `directory` with what it holds, and where events go; without one bookend forgets at its end what it was
 /// asked for, and what happened.
-fn open_journal(directory: &Path, observer: &Observer) -> ((Option<Journal>, Found), Option<Events>) {
+fn open_journal(directory: &Path) -> ((Option<Journal>, Found), Option<Events>) {
     let (journal, found) = Journal::open(directory);
-    let events = match &journal {
-        Ok(journal) => Some(Events::of(journal)),
-        Err(JournalError::File { .. }) => Some(Events::unlocked(directory)),
-        Err(JournalError::Taken { .. }) => None,
+    let events = match (&journal, &found.trouble) {
+        (Some(journal), _) => Some(Events::of(journal)),
+        (None, Some(JournalError::Taken { .. })) => None,
+        (None, Some(JournalError::File { .. }) | None) => Some(Events::unlocked(directory)),
     };
-    let journal = journal.map_err(|why| observer.leases_not_kept(&why.in_full()));
-    ((journal.ok(), found), events)
+    ((journal, found), events)
 }
 
 /// Does what signals and operators ask for until a signal asks for the end.

@@ -17,6 +17,7 @@ mod algorithms;
 mod announce;
 mod balance;
 mod demo;
+mod disks;
 mod drain;
 mod early;
 mod ejection;

@@ -30,6 +30,7 @@ pub(crate) struct Bookend {
     child: Child,
     port: Port,
     directory: TempDirectory,
+    socket: PathBuf,
 }
 
 impl Bookend {
@@ -58,6 +59,20 @@ impl Bookend {
         Self::launch(command, port, &yaml)
     }
 
+    /// As [`Bookend::start`], by a command that runs its arguments.
+    pub(crate) fn start_by(mut command: Command, site: &Site) -> Self {
+        let port = Port::free();
+        let yaml = site.to_yaml(&[port.address()]);
+        command.arg(PROGRAM);
+        Self::launch(command, port, &yaml)
+    }
+
+    /// The same, whose operators find it at another socket.
+    pub(crate) fn with_socket(mut self, socket: PathBuf) -> Self {
+        self.socket = socket;
+        self
+    }
+
     /// Runs with a whole configuration, which must listen on `port`.
     pub(crate) fn start_with(port: Port, yaml: &str) -> Self {
         Self::launch(Command::new(PROGRAM), port, yaml)
@@ -67,7 +82,8 @@ impl Bookend {
         let directory = TempDirectory::new();
         fs::write(directory.path().join("bookend.yaml"), yaml).unwrap();
         let child = spawn(program, directory.path());
-        let mut bookend = Self { child, port, directory };
+        let socket = directory.path().join("state/admin.sock");
+        let mut bookend = Self { child, port, directory, socket };
         bookend.wait_until_ready();
         bookend
     }
@@ -75,6 +91,13 @@ impl Bookend {
     /// Starts again what was killed or has ended, with the same file and state and an empty log.
     pub(crate) fn start_again(&mut self) {
         self.spawn_again();
+        self.wait_until_ready();
+    }
+
+    /// [`Bookend::start_again`] by a command that runs its arguments.
+    pub(crate) fn start_again_by(&mut self, mut command: Command) {
+        command.arg(PROGRAM);
+        self.child = spawn(command, self.directory.path());
         self.wait_until_ready();
     }
 
@@ -103,9 +126,9 @@ impl Bookend {
         self.port.address()
     }
 
-    /// The socket that its operators use, where the configuration says nothing of it.
+    /// The socket that its operators use.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.directory.path().join("state/admin.sock")
+        self.socket.clone()
     }
 
     /// Its configuration file.
@@ -119,9 +142,14 @@ impl Bookend {
         self.child.wait().unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it ever had, in KiB.
     pub(crate) fn peak_memory_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
@@ -208,7 +236,7 @@ impl Bookend {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = i32::try_from(self.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
