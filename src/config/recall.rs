@@ -8,7 +8,7 @@ use super::read::Value;
 /// When a drained node is taken back because the others are not enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recall {
-    /// More requests of a hundred have to fail, or be turned away.
+    /// So many more of a hundred requests have to fail, or be turned away, than did before the drain.
     pub percent: u32,
     /// For how long.
     pub after: Duration,

@@ -382,7 +382,12 @@ mod tests {
         );
         let requests = Requests { total: 8_000, failed: 3_000, shed: 3_000 };
         let others = vec!["web-01".to_owned()];
-        let recalled = Recalled { lease, at: 9, plight: Plight { requests, millis: 10_000 }, others };
+        let recalled = Recalled {
+            lease,
+            at: 9,
+            plight: Plight { requests, millis: 10_000, usual: Requests::default() },
+            others,
+        };
         let now = |load| rest(&[("web-01", 410.0, None)], load).remembering(Some(&recalled));
         assert_eq!(
             refusal(&now(820.0)),

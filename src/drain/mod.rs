@@ -175,6 +175,7 @@ impl Drains {
     pub async fn drain(&self, order: Order) -> Result<Done, Refusal> {
         let now = clock::steady();
         let Order { target, owner, reason, term, is_forced, never_recall } = order;
+        let usual = self.usual(&target.pool);
         let (lease, rest) = {
             // Two that drain the last two nodes at once must not both find one left.
             let mut leases = self.leases.lock();
@@ -191,7 +192,7 @@ impl Drains {
             if !is_forced {
                 rest.check().map_err(Refusal::Shortfall)?;
             }
-            let lease = Lease { never_recall, ..Lease::new(target, owner, reason, term, now) };
+            let lease = Lease { never_recall, usual, ..Lease::new(target, owner, reason, term, now) };
             leases.take(lease.clone());
             self.changed();
             self.settle(&leases, &roll);

@@ -1,28 +1,37 @@
 //! Taking drained nodes back before their time, where the others are not enough.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::Drains;
 use crate::balance::Pool;
 use crate::clock;
 use crate::config;
-use crate::lease::{Plight, Recalled, Requests, Strain};
+use crate::lease::{Plight, Recalled, Requests, Strain, Usual};
 use crate::model::Name;
 use crate::observe::PoolTally;
 
 /// How often the pools of drained nodes are looked at, in milliseconds.
 const INTERVAL: u64 = 1_000;
 
+/// How often while none is drained.
+const SELDOM: u64 = 10_000;
+
 /// For no longer than this is a node waited for that grows into its share, before others are taken back as well.
 const LONGEST_RETURN: Duration = Duration::from_secs(10);
 
-/// How the pools do whose nodes are drained.
+/// How the pools do, and how they did before nodes of them were drained.
 #[derive(Debug, Default)]
 pub(super) struct Strains {
-    pools: HashMap<Name, Strain>,
+    pools: HashMap<Name, Watched>,
     /// When they are looked at next.
     next: u64,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    strain: Strain,
+    usual: Usual,
 }
 
 impl Drains {
@@ -31,37 +40,62 @@ impl Drains {
         self.leases.lock().recalled(clock::steady()).cloned().collect()
     }
 
-    /// Looks at the pools of drained nodes once a second, and takes back a node where the others are not enough. While no
-    /// node is drained that may be taken back, nothing is counted.
+    /// What becomes of the requests of a pool of which a node is going to be drained, while none is.
+    pub(super) fn usual(&self, pool: &Name) -> Requests {
+        let mut strains = self.strains.lock();
+        // From now on it is looked at.
+        strains.next = 0;
+        let of_lease = self.concerned().get(pool).copied();
+        let of_late = || {
+            let tally = self.observer.metrics().pools();
+            let so_far = requests(tally.get(pool.as_str()).copied().unwrap_or_default());
+            strains.pools.get(pool).map(|watched| watched.usual.until(so_far))
+        };
+        of_lease.or_else(of_late).unwrap_or_default()
+    }
+
+    /// Looks at the pools of drained nodes once a second, and takes back a node where the others are not enough; at pools
+    /// without them now and then, to know what is usual.
     pub(super) fn recall_if_due(&self) {
         let now = clock::steady();
         let mut strains = self.strains.lock();
         if now < strains.next {
             return;
         }
-        strains.next = now + INTERVAL;
         let concerned = self.concerned();
-        strains.pools.retain(|pool, _| concerned.contains(pool));
-        if concerned.is_empty() {
-            return;
-        }
+        strains.next = now + if concerned.is_empty() { SELDOM } else { INTERVAL };
         let (generation, tally) = (self.current.load(), self.observer.metrics().pools());
-        for pool in generation.pools().filter(|pool| concerned.contains(pool.name())) {
+        strains.pools.retain(|name, _| generation.pools().any(|pool| pool.name() == name));
+        for pool in generation.pools() {
             let Some(rules) = &pool.settings().recall else { continue };
-            let so_far = tally.get(pool.name().as_str()).copied().unwrap_or_default();
-            let strain = strains.pools.entry(pool.name().clone()).or_default();
-            if let Some(plight) = strain.look(requests(so_far), rules, now)
+            let so_far = requests(tally.get(pool.name().as_str()).copied().unwrap_or_default());
+            let Watched { strain, usual } = strains.pools.entry(pool.name().clone()).or_default();
+            let Some(before) = concerned.get(pool.name()) else {
+                *strain = Strain::default();
+                usual.look(so_far, now);
+                continue;
+            };
+            let back = now.saturating_add(until_back(pool.settings()));
+            usual.pause(*before, back);
+            if let Some(plight) = strain.look(so_far, *before, rules, now)
                 && self.recall(pool, plight, now)
             {
-                strain.pause(now.saturating_add(until_back(pool.settings())));
+                strain.pause(back);
             }
         }
     }
 
-    /// The pools with nodes that are drained and may be taken back.
-    fn concerned(&self) -> BTreeSet<Name> {
+    /// The pools with nodes that are drained and may be taken back, with what was usual before the first of them was.
+    fn concerned(&self) -> BTreeMap<Name, Requests> {
         let leases = self.leases.lock();
-        leases.iter().filter(|lease| !lease.never_recall).map(|lease| lease.target.pool.clone()).collect()
+        let mut oldest: BTreeMap<Name, (u64, Requests)> = BTreeMap::new();
+        for lease in leases.iter().filter(|lease| !lease.never_recall) {
+            let (since, usual) = oldest.entry(lease.target.pool.clone()).or_insert((u64::MAX, lease.usual));
+            if lease.since < *since {
+                (*since, *usual) = (lease.since, lease.usual);
+            }
+        }
+        oldest.into_iter().map(|(pool, (_, usual))| (pool, usual)).collect()
     }
 
     /// Takes a node of `pool` back, and says whether there is one that may come.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lease::{Lease, Target};
+use crate::lease::{Lease, Requests, Target};
 
 /// A lease as it is written; times in milliseconds since 1970, by the clock on the wall.
 #[derive(Serialize, Deserialize)]
@@ -17,6 +17,9 @@ struct Written {
     reminded: u8,
     #[serde(default)]
     never_recall: bool,
+    /// Of the pool's requests before the drain: all, those that failed, and those of them that were turned away.
+    #[serde(default)]
+    usual: (u64, u64, u64),
 }
 
 /// The leases as text.
@@ -33,6 +36,7 @@ pub(super) fn text<'a>(leases: impl Iterator<Item = &'a Lease>) -> String {
             until: lease.until,
             reminded: lease.reminded,
             never_recall: lease.never_recall,
+            usual: (lease.usual.total, lease.usual.failed, lease.usual.shed),
         };
         // Text and numbers can always be written.
         text.push_str(&serde_json::to_string(&written).unwrap_or_default());
@@ -48,6 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Lease>, String> {
 
 fn lease(line: &str) -> Result<Lease, String> {
     let written: Written = serde_json::from_str(line).map_err(|why| why.to_string())?;
+    let (total, failed, shed) = written.usual;
     let pool = written.pool.parse().map_err(|why| format!("a pool's name: {why}"))?;
     Ok(Lease {
         target: Target { pool, node: written.node },
@@ -59,6 +64,7 @@ fn lease(line: &str) -> Result<Lease, String> {
         reminded: written.reminded,
         empty_since: None,
         never_recall: written.never_recall,
+        usual: Requests { total, failed, shed },
     })
 }
 
@@ -67,11 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lease_of_an_older_version_may_be_recalled() {
+    fn lease_of_an_older_version_may_be_recalled_and_knows_nothing_of_before() {
         let line = r#"{"pool":"web","node":"web-02","owner":"anna","reason":"x","since":1,"renewed":1,"until":9,"reminded":0}"#;
         let old = parse(line).expect("a lease").remove(0);
-        assert!(!old.never_recall);
-        let kept = Lease { never_recall: true, ..old };
+        assert!(!old.never_recall && old.usual == Requests::default());
+        let usual = Requests { total: 300, failed: 20, shed: 1 };
+        let kept = Lease { never_recall: true, usual, ..old };
         assert_eq!(parse(&text([&kept].into_iter())), Ok(vec![kept]));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`Lease`] keeps new work from one node until its time is over; it has an owner and a reason, so that nobody has to
 //! guess who took a node out and what for. [`Leases`] are all of them, and those that are over and whose nodes are not back
-//! yet; what comes to pass with them is a [`Fact`]. A pool under [`Strain`] takes its nodes back before their time.
+//! yet; what comes to pass with them is a [`Fact`]. A pool under [`Strain`] takes its nodes back before their time,
+//! unless what it suffers is [`Usual`].
 //!
 //! All times are milliseconds since 1970, of a clock that does not jump.
 
@@ -10,6 +11,7 @@ mod held;
 mod recall;
 mod target;
 mod term;
+mod usual;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ pub use held::{Fact, Leases, Recalled, Return, Sight};
 pub use recall::{Plight, Requests, Strain};
 pub use target::{Target, TargetError};
 pub use term::{DEFAULT, LONGEST, Reason, ReasonError, SHORTEST, Term, TermError};
+pub use usual::Usual;
 
 /// A node gets no new work until then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Lease {
     /// Whether the node is not taken back before its time, whatever becomes of the others, and gets no request even if they
     /// take none.
     pub never_recall: bool,
+    /// What became of the pool's requests before one of its nodes was drained, as far as that is known.
+    pub usual: Requests,
 }
 
 impl Lease {
@@ -57,6 +62,7 @@ impl Lease {
             reminded: 0,
             empty_since: None,
             never_recall: false,
+            usual: Requests::default(),
         }
     }
 

@@ -4,10 +4,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use super::usual;
 use crate::config;
 
 /// Fewer failed requests prove nothing.
 const FEWEST: u64 = 3;
+
+/// So many standard deviations are no chance.
+const SURE: u128 = 3;
 
 /// Requests of a pool that ended, so far or in some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct Plight {
     pub requests: Requests,
     /// In so many milliseconds.
     pub millis: u64,
+    /// What became of its requests before the drain, as far as that is known.
+    pub usual: Requests,
 }
 
 /// How a pool does while nodes of it are drained, sample by sample.
@@ -41,10 +47,19 @@ pub struct Strain {
 }
 
 impl Strain {
-    /// Takes what was counted until `now`, and says whether that is too bad to leave a node drained: of the requests of the
-    /// time that `rules` say too many failed, and so they did in more than half of its samples. One bad second, however bad,
-    /// is not enough where the time is longer.
-    pub fn look(&mut self, so_far: Requests, rules: &config::Recall, now: u64) -> Option<Plight> {
+    /// Takes what was counted until `now`, and says whether that is too bad to leave a node drained.
+    ///
+    /// It is if of the requests of the time that `rules` say more failed than did before the drain (`usual`), by more than
+    /// the share that `rules` say and by more than chance does, and if so they did in more than half of its samples. One
+    /// bad second, however bad, is not enough where the time is longer. Requests that failed and requests that were turned
+    /// away are compared each with their own: whoever always answers 500 to some has nothing turned away for that.
+    pub fn look(
+        &mut self,
+        so_far: Requests,
+        usual: Requests,
+        rules: &config::Recall,
+        now: u64,
+    ) -> Option<Plight> {
         if now < self.from {
             return None;
         }
@@ -58,9 +73,10 @@ impl Strain {
         }
         let requests = self.samples.iter().fold(Requests::default(), |sum, (sample, _)| sum.with(*sample));
         let busy = self.samples.iter().filter(|(sample, _)| sample.total > 0).count();
-        let bad = self.samples.iter().filter(|(sample, _)| sample.are_bad(rules)).count();
-        let is_bad = requests.are_bad(rules) && requests.failed >= FEWEST && bad * 2 > busy;
-        (millis >= wanted && is_bad).then_some(Plight { requests, millis })
+        let is_bad = |sample: Requests| sample.excess(usual, 0).is_over(rules.percent);
+        let bad = self.samples.iter().filter(|(sample, _)| is_bad(*sample)).count();
+        let is_bad = requests.failed >= FEWEST && requests.excess(usual, SURE).is_over(rules.percent);
+        (millis >= wanted && is_bad && bad * 2 > busy).then_some(Plight { requests, millis, usual })
     }
 
     /// Begins anew at `from`: by then it shows whether what was done about it was enough.
@@ -78,8 +94,22 @@ impl Plight {
     }
 }
 
+/// How many more requests failed than usual, exactly: a whole number of parts of a request.
+#[derive(Clone, Copy, Debug)]
+struct Excess {
+    parts: u128,
+    /// So many parts are all requests.
+    all: u128,
+}
+
+impl Excess {
+    fn is_over(self, percent: u32) -> bool {
+        self.parts.saturating_mul(100) > self.all.saturating_mul(u128::from(percent))
+    }
+}
+
 impl Requests {
-    fn since(self, before: Self) -> Self {
+    pub(super) fn since(self, before: Self) -> Self {
         Self {
             total: self.total.saturating_sub(before.total),
             failed: self.failed.saturating_sub(before.failed),
@@ -95,23 +125,52 @@ impl Requests {
         }
     }
 
-    fn are_bad(self, rules: &config::Recall) -> bool {
-        self.failed.saturating_mul(100) > self.total.saturating_mul(u64::from(rules.percent))
+    /// Those that failed and were not turned away.
+    fn broken(self) -> u64 {
+        self.failed.saturating_sub(self.shed)
+    }
+
+    /// What is more than `usual`, of the requests that failed and of those that were turned away each for itself. Failures
+    /// come by chance: of them it counts nothing unless it is more than so many standard deviations (of a Poisson
+    /// distribution). What few requests say is not usual.
+    fn excess(self, usual: Self, deviations: u128) -> Excess {
+        let usual = if usual.total < usual::FEWEST { Self { total: 1, ..Self::default() } } else { usual };
+        let (here, there) = (u128::from(self.total), u128::from(usual.total));
+        let parts = |mine: u64, usual: u64| (u128::from(mine) * there, u128::from(usual) * here);
+        let (broken, expected) = parts(self.broken(), usual.broken());
+        let more = broken.saturating_sub(expected);
+        let deviation = expected.saturating_mul(there).isqrt();
+        let broken = if more > deviations * deviation { more } else { 0 };
+        let (shed, expected) = parts(self.shed, usual.shed);
+        Excess { parts: broken + shed.saturating_sub(expected), all: here * there }
     }
 }
 
-/// `412 of 1091 requests failed in 10s (37.8 %), 400 of them turned away`.
+/// `412 of 1091 requests failed in 10s (37.8 %), 400 of them turned away; before the drain it was 8.0 %`.
 impl fmt::Display for Plight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Requests { total, failed, shed } = self.requests;
         let time = humantime::format_duration(Duration::from_secs(self.millis.div_ceil(1_000)));
-        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-        let percent = failed as f64 * 100.0 / total.max(1) as f64;
+        let percent = percent(self.requests);
         write!(
             f,
             "{failed} of {total} requests failed in {time} ({percent:.1} %), {shed} of them turned away"
-        )
+        )?;
+        match percent_of_usual(self.usual) {
+            Some(percent) => write!(f, "; before the drain it was {percent:.1} %"),
+            None => Ok(()),
+        }
     }
+}
+
+/// The share of failures that was usual, where there were any.
+fn percent_of_usual(usual: Requests) -> Option<f64> {
+    (usual.total >= usual::FEWEST && usual.failed > 0).then(|| percent(usual))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share for people")]
+fn percent(requests: Requests) -> f64 {
+    requests.failed as f64 * 100.0 / requests.total.max(1) as f64
 }
 
 #[cfg(test)]
@@ -120,18 +179,30 @@ mod tests {
 
     const RULES: config::Recall = config::Recall { percent: 5, after: Duration::from_secs(10) };
 
-    /// Samples of a second each, of so many requests with so many failures; the second at which it is too bad.
-    fn played(strain: &mut Strain, samples: &[(u64, u64)]) -> Option<usize> {
+    const UNKNOWN: Requests = Requests { total: 0, failed: 0, shed: 0 };
+
+    /// Samples of a second each, after what was usual; the second at which it is too bad.
+    fn played(strain: &mut Strain, usual: Requests, samples: &[Requests]) -> Option<usize> {
         let mut so_far = Requests::default();
-        assert_eq!(strain.look(so_far, &RULES, 0), None);
-        samples.iter().enumerate().find_map(|(index, &(total, failed))| {
-            so_far = so_far.with(Requests { total, failed, shed: failed });
-            strain.look(so_far, &RULES, (index as u64 + 1) * 1_000).map(|_| index + 1)
+        assert_eq!(strain.look(so_far, usual, &RULES, 0), None);
+        samples.iter().enumerate().find_map(|(index, &sample)| {
+            so_far = so_far.with(sample);
+            strain.look(so_far, usual, &RULES, (index as u64 + 1) * 1_000).map(|_| index + 1)
         })
     }
 
+    /// The same with so many requests in each second of which so many are turned away, where nothing is known.
     fn seconds(samples: &[(u64, u64)]) -> Option<usize> {
-        played(&mut Strain::default(), samples)
+        let samples: Vec<_> =
+            samples.iter().map(|&(total, shed)| Requests { total, failed: shed, shed }).collect();
+        played(&mut Strain::default(), UNKNOWN, &samples)
+    }
+
+    /// The same with a minute of seconds that are all alike, each (requests, failed, of these turned away), after what was
+    /// usual in the same form.
+    fn after(usual: (u64, u64, u64), second: (u64, u64, u64)) -> Option<usize> {
+        let requests = |(total, failed, shed)| Requests { total, failed, shed };
+        played(&mut Strain::default(), requests(usual), &[requests(second); 60])
     }
 
     #[test]
@@ -166,20 +237,66 @@ mod tests {
     #[test]
     fn after_a_recall_it_takes_the_time_anew() {
         let mut strain = Strain::default();
-        assert_eq!(played(&mut strain, &[(100, 50); 10]), Some(10));
+        let bad = Requests { total: 100, failed: 50, shed: 0 };
+        assert_eq!(played(&mut strain, UNKNOWN, &[bad; 10]), Some(10));
         strain.pause(12_000);
         let at = |second: u64| Requests { total: second * 100, failed: second * 50, shed: 0 };
-        let mut found =
-            (11..60).filter_map(|second| strain.look(at(second), &RULES, second * 1_000).map(|_| second));
+        let mut found = (11..60)
+            .filter_map(|second| strain.look(at(second), UNKNOWN, &RULES, second * 1_000).map(|_| second));
         assert_eq!(found.next(), Some(22));
+    }
+
+    #[test]
+    fn site_that_always_fails_some_is_left_alone_until_it_fails_more() {
+        let usual = (30_000, 2_400, 0);
+        assert_eq!(after(usual, (100, 8, 0)), None);
+        assert_eq!(after(usual, (100, 13, 0)), None, "more than the share, not as much");
+        assert_eq!(after(usual, (100, 14, 0)), Some(10));
+        assert_eq!(after((30_000, 29_000, 0), (100, 100, 0)), None, "it could not be worse");
+    }
+
+    #[test]
+    fn shedding_counts_whatever_failed_before() {
+        let usual = (30_000, 2_400, 0);
+        assert_eq!(after(usual, (100, 14, 6)), Some(10), "6 of a hundred are turned away");
+        assert_eq!(after(usual, (100, 8, 6)), Some(10), "that fewer fail makes up for nothing");
+        assert_eq!(after(usual, (100, 12, 4)), None);
+        assert_eq!(after((30_000, 6_000, 6_000), (100, 20, 20)), None, "as much was turned away before");
+        assert_eq!(after((30_000, 6_000, 6_000), (100, 26, 26)), Some(10));
+    }
+
+    #[test]
+    fn chance_is_no_reason() {
+        assert_eq!(after((600, 48, 0), (2, 1, 0)), Some(10), "half of them");
+        let usual = Requests { total: 600, failed: 48, shed: 0 };
+        // Where 8 of a hundred fail, so many do one time in fourteen.
+        let four_of_twenty = Requests { total: 20, failed: 4, shed: 0 };
+        assert!(four_of_twenty.excess(usual, 0).is_over(5) && !four_of_twenty.excess(usual, SURE).is_over(5));
+        let six_of_twenty = Requests { failed: 6, ..four_of_twenty };
+        assert!(six_of_twenty.excess(usual, SURE).is_over(5));
+    }
+
+    #[test]
+    fn few_requests_before_the_drain_excuse_nothing() {
+        assert_eq!(after((19, 19, 0), (100, 8, 0)), Some(10));
+        assert_eq!(after((20, 20, 0), (100, 8, 0)), None);
+    }
+
+    #[test]
+    fn no_count_is_too_large() {
+        let most = Requests { total: u64::MAX, failed: u64::MAX, shed: u64::MAX / 2 };
+        assert!(!most.excess(most, SURE).is_over(1));
+        assert!(most.excess(UNKNOWN, SURE).is_over(99));
     }
 
     #[test]
     fn plight_is_told_in_numbers() {
         let requests = Requests { total: 1_091, failed: 412, shed: 400 };
-        let plight = Plight { requests, millis: 9_999 };
+        let plight = Plight { requests, millis: 9_999, usual: UNKNOWN };
         assert_eq!(plight.served().round(), 68.0);
-        let text = plight.to_string();
-        assert_eq!(text, "412 of 1091 requests failed in 10s (37.8 %), 400 of them turned away");
+        let text = "412 of 1091 requests failed in 10s (37.8 %), 400 of them turned away";
+        assert_eq!(plight.to_string(), text);
+        let known = Plight { usual: Requests { total: 100, failed: 8, shed: 0 }, ..plight };
+        assert_eq!(known.to_string(), format!("{text}; before the drain it was 8.0 %"));
     }
 }

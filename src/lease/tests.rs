@@ -195,7 +195,11 @@ proptest! {
 }
 
 fn plight() -> Plight {
-    Plight { requests: Requests { total: 100, failed: 40, shed: 40 }, millis: 10_000 }
+    Plight {
+        requests: Requests { total: 100, failed: 40, shed: 40 },
+        millis: 10_000,
+        usual: Requests::default(),
+    }
 }
 
 #[test]

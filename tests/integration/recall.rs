@@ -1,5 +1,7 @@
 //! Drained nodes come back before their time where the others are not enough.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use serde_json::Value;
 
 use crate::drain::{done, is_drained, node, over_socket, refused};
 use crate::guard::Crowd;
-use crate::support::{Bookend, Origin, Site, fetch, until};
+use crate::support::{Bookend, Client, Origin, Site, fetch, until};
 
 /// A node that takes 100 ms for each request.
 fn slow(body: &'static str) -> Origin {
@@ -135,4 +137,50 @@ fn recall_can_be_switched_off() {
     until_shed(&bookend, 150);
     drop(crowd);
     assert!(is_drained(&bookend, 1));
+}
+
+/// A node that takes 10 ms for each request, and fails every fifth; every second when it is `worse`.
+fn faulty(worse: &Arc<AtomicBool>) -> Origin {
+    let (worse, count) = (Arc::clone(worse), AtomicU64::new(0));
+    Origin::start(move |call| {
+        thread::sleep(Duration::from_millis(10));
+        let every = if worse.load(Ordering::Relaxed) { 2 } else { 5 };
+        let is_bad = count.fetch_add(1, Ordering::Relaxed) % every == 0;
+        call.answer(if is_bad { 500 } else { 200 }, "done")
+    })
+}
+
+#[test]
+fn site_that_always_fails_some_keeps_its_drain_until_it_fails_more() {
+    let worse = Arc::default();
+    let (a, b) = (faulty(&worse), faulty(&worse));
+    let site = Site::of(&[&a, &b])
+        .with_pool("health_check: { interval: 50ms, fall: 2, rise: 1 }")
+        .with_pool("recall: { for: 1s }");
+    let mut bookend = Bookend::start(&site);
+    // Failures of what may have run are for the client to see.
+    let post = |bookend: &Bookend| Client::connect(bookend.address()).request("POST", "/", "", b"").status;
+    until("it is known what is usual", || {
+        post(&bookend);
+        status(&bookend)["pools"][0]["requests"]["total"].as_u64().unwrap() >= 50
+    });
+    done(&bookend, "drain web/web-02 --for 1h --reason test");
+    let (served, before) = (a.count(), b.count());
+    for _ in 0..50 {
+        post(&bookend);
+    }
+    bookend.kill();
+    bookend.start_again();
+    // At least two seconds, and so a second of which a fifth failed, as nobody would know who had not written it down.
+    for _ in 0..200 {
+        post(&bookend);
+    }
+    assert_eq!((a.count() - served, b.count() - before), (250, 0), "{}", bookend.logs());
+    assert!(is_drained(&bookend, 1) && !bookend.logs().contains("node is recalled"));
+    worse.store(true, Ordering::Relaxed);
+    until("it is recalled", || {
+        post(&bookend);
+        bookend.logs().contains("node is recalled, the others are not enough pool=web node=web-02")
+    });
+    assert!(bookend.logs().contains("; before the drain it was "), "{}", bookend.logs());
 }
