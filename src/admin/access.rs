@@ -15,6 +15,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use rustix::process::geteuid;
 use subtle::ConstantTimeEq;
 
+use crate::observe::Denial;
+
 /// The longest token in bytes; the file may have one line end more.
 const LONGEST_TOKEN: u64 = 4096;
 /// The shortest: what can be guessed is none.
@@ -52,21 +54,6 @@ pub(super) enum Peer {
     User(u32),
     /// Somebody who connected from the first address to the second.
     Network(SocketAddr, SocketAddr),
-}
-
-/// Why somebody may not do what they ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Denial {
-    /// The user is neither root nor the one that bookend runs as.
-    OtherUser,
-    /// It takes a token, and there was none or another one.
-    Token,
-    /// It takes a token, and bookend was given none.
-    NoTokenSet,
-    /// The request is for a host that we are not.
-    Host,
-    /// A page of another origin sent it.
-    Origin,
 }
 
 impl Rules {
@@ -119,6 +106,16 @@ impl Rules {
             (true, None) => Ok(()),
             (true, Some(token)) if has_token(headers, token) => Ok(()),
             (true, Some(_)) => Err(Denial::Token),
+        }
+    }
+}
+
+impl Peer {
+    /// Where it is, whoever it is.
+    pub(super) fn place(self) -> String {
+        match self {
+            Self::User(_) => self.to_string(),
+            Self::Network(peer, _) => peer.ip().to_canonical().to_string(),
         }
     }
 }

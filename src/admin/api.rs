@@ -23,7 +23,6 @@ use super::drain::{drain, renew, undrain};
 use super::owner::owner;
 use super::problem::Problem;
 use super::{incidents, report};
-use crate::observe::Observer;
 use crate::reload::in_full;
 
 /// Bytes of a request's body.
@@ -89,13 +88,17 @@ async fn guard(
 
 fn admit(office: &Office, peer: Peer, request: &Request) -> Result<(), Problem> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    office.rules.load().check(peer, method, uri, headers)?;
+    let observer = &office.desk.observer;
+    if let Err(denial) = office.rules.load().check(peer, method, uri, headers) {
+        observer.denied(denial, &line(method, uri.path()), &peer.place());
+        return Err(denial.into());
+    }
     if length(headers).is_some_and(|length| length > LARGEST_BODY) {
         let detail = format!("a body may have {LARGEST_BODY} bytes");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
-        tell(&office.desk.observer, method, uri.path(), peer);
+        observer.asked(&line(method, uri.path()), &peer);
     }
     Ok(())
 }
@@ -104,10 +107,10 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn tell(observer: &Observer, method: &Method, path: &str, peer: Peer) {
-    // What is logged is bounded, and escaped where it is odd.
+/// What is asked, as it is logged: bounded, and escaped where it is odd.
+fn line(method: &Method, path: &str) -> String {
     let path: String = path.chars().take(100).collect();
-    observer.asked(&format!("{} {path:?}", name(method)), &peer);
+    format!("{} {path:?}", name(method))
 }
 
 /// A method as it is repeated: one that nobody knows may be as long as a head.

@@ -1,8 +1,11 @@
 //! Bodies of requests: objects of JSON, no longer than they need to be.
 
+use std::error::Error;
+
 use axum::body::to_bytes;
 use axum::extract::Request;
 use http::{HeaderMap, StatusCode, header};
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
 use super::api::LARGEST_BODY;
@@ -29,11 +32,17 @@ pub(super) async fn object<T: DeserializeOwned>(request: Request) -> Result<T, P
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let most = usize::try_from(LARGEST_BODY).unwrap_or(usize::MAX);
-    let body = to_bytes(request.into_body(), most).await.map_err(|_| {
-        let detail = format!("the body breaks off, or is longer than {LARGEST_BODY} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    })?;
+    let body = to_bytes(request.into_body(), most).await.map_err(|why| unread(&why))?;
     parse(&body)
+}
+
+/// A body that is too long, or of which the end never came.
+fn unread(why: &axum::Error) -> Problem {
+    if why.source().is_some_and(|why| why.is::<LengthLimitError>()) {
+        let detail = format!("a body may have {LARGEST_BODY} bytes");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "the body breaks off, or is not framed as it says")
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use super::access::Denial;
 use super::rest::Rest;
 use crate::config;
+use crate::observe::Denial;
 use crate::reload::{LoadError, in_full};
 
 /// The media type.

@@ -12,6 +12,7 @@ use prometheus::{
 use super::announcements::AnnouncementMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
 use super::journal::JournalMetrics;
+use super::operators::OperatorMetrics;
 use super::{Attempt, Ended, Limit, WaitEnd};
 use crate::retry::NotKept;
 
@@ -47,6 +48,7 @@ pub struct Metrics {
     events_lost: IntCounter,
     pub(super) announcements: AnnouncementMetrics,
     pub(super) journal: JournalMetrics,
+    pub(super) operators: OperatorMetrics,
     gauges: Gauges,
 }
 
@@ -61,7 +63,7 @@ impl Metrics {
         let histograms = |name, help, labels| histograms(&registry, name, help, labels);
         let counters = |name, help, labels| counters(&registry, name, help, labels);
         let counter = |name, help| counter(&registry, name, help);
-        let metrics = Self {
+        Ok(Self {
             requests: counters(
                 "bookend_requests_total",
                 "Requests that ended, by what became of them.",
@@ -122,21 +124,22 @@ impl Metrics {
             )?,
             announcements: AnnouncementMetrics::new(&registry)?,
             journal: JournalMetrics::new(&registry)?,
+            operators: OperatorMetrics::new(&registry)?,
             gauges: Gauges::new(&registry)?,
             registry,
-        };
-        metrics.begin();
-        Ok(metrics)
+        }
+        .begun())
     }
 
     /// What begins at 1 has not risen for those who watch it.
-    fn begin(&self) {
+    fn begun(self) -> Self {
         for result in [IN_FORCE, REFUSED] {
             self.reloads.with_label_values(&[result]);
         }
         for limit in [Limit::InAll, Limit::ForClient] {
             self.connections_refused.with_label_values(&[limit.as_str()]);
         }
+        self
     }
 
     pub(super) fn request_ended(&self, ended: &Ended<'_>) {

@@ -12,6 +12,7 @@ mod feed;
 mod gauges;
 mod journal;
 mod metrics;
+mod operators;
 mod redundancy;
 mod standing;
 mod tally;
@@ -29,6 +30,7 @@ pub use self::announcements::Announced;
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
+pub use self::operators::Denial;
 pub use self::tally::{Latency, NodeTally, PoolTally, Tally, is_saved};
 use crate::config::Changes;
 use crate::incident::{Event, What};
@@ -48,6 +50,7 @@ pub struct Observer {
     saved: Limited,
     failures: Limited,
     refusals: Limited,
+    denials: Limited,
 }
 
 /// A request that ended.
@@ -153,6 +156,7 @@ impl Observer {
             saved: Limited::default(),
             failures: Limited::default(),
             refusals: Limited::default(),
+            denials: Limited::default(),
         })
     }
 

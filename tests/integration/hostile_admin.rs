@@ -189,6 +189,66 @@ fn hostile_requests_change_nothing_and_learn_nothing() {
 }
 
 #[test]
+fn body_that_breaks_off_is_not_called_long() {
+    let fort = Fort::start();
+    let head = "POST /undrain HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let begun = r#"{"node": "web/web-02""#;
+    let long = "0".repeat(70_000);
+    for (rest, wanted) in [
+        (format!("Content-Length: 500\r\n\r\n{begun}"), "HTTP/1.1 400"),
+        (format!("Transfer-Encoding: chunked\r\n\r\n15\r\n{begun}\r\n"), "HTTP/1.1 400"),
+        (format!("Transfer-Encoding: chunked\r\n\r\n15\r\n{begun}\r\nx\r\n"), "HTTP/1.1 400"),
+        (format!("Transfer-Encoding: chunked\r\n\r\n11170\r\n{long}\r\n0\r\n\r\n"), "HTTP/1.1 413"),
+    ] {
+        let attack = Attack::new(Way::Socket, format!("{head}{rest}")).cut();
+        let answer = String::from_utf8(fort.send(&attack)).unwrap();
+        assert!(answer.starts_with(wanted) && answer.contains("application/problem+json"), "{answer}");
+    }
+}
+
+#[test]
+fn forgeries_are_counted_by_why_and_told_without_flooding_the_log() {
+    let (fort, began) = (Fort::start(), Instant::now());
+    let told = "request of no operator refused";
+    let line = |name: &str, value: &str| format!("{name}: {value}\r\n");
+    let host = line("Host", &fort.address.to_string());
+    let token = line("Authorization", &format!("Bearer {TOKEN}"));
+    let forged = line("Authorization", "Bearer a-token-that-somebody-guessed");
+    let foreign = line("Origin", "http://evil.example");
+    let denied =
+        |reason: &str| fort.bookend.metric(&format!("bookend_admin_denied_total{{reason=\"{reason}\"}}"));
+    for (reason, headers) in [
+        ("token", format!("{host}{forged}")),
+        ("host", format!("Host: evil.example\r\n{token}")),
+        ("origin", format!("{host}{token}{foreign}")),
+    ] {
+        let attack = Attack::new(Way::Tcp, format!("POST /undrain HTTP/1.1\r\n{headers}\r\n"));
+        let seen = fort.bookend.logs().matches(told).count();
+        // Whatever was told a moment ago, there is a line for this after a second.
+        until(&format!("{reason} is told"), || {
+            assert!(fault(&attack, &fort.send(&attack)).is_none());
+            fort.bookend.logs().matches(told).count() > seen
+        });
+        let before = denied(reason);
+        for _ in 0..200 {
+            fort.send(&attack);
+        }
+        assert_eq!(denied(reason), before + 200, "{reason}");
+    }
+    assert_eq!((denied("other_user"), denied("no_token_set")), (0, 0));
+    let logs = fort.bookend.logs();
+    let lines: Vec<_> = logs.lines().filter(|line| line.contains(told)).collect();
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!(lines.len() <= seconds + 2, "{} lines in {seconds} seconds", lines.len());
+    assert!(
+        lines.iter().any(|line| line.contains("why=token what=POST \"/undrain\" from=127.0.0.1")),
+        "{lines:?}"
+    );
+    assert!(lines.iter().any(|line| line.contains(" left_out=")), "{lines:?}");
+    assert!(!logs.contains("somebody-guessed"), "what was guessed may be nearly right");
+}
+
+#[test]
 fn those_who_drip_are_cut_off_and_keep_nobody_off() {
     let fort = Fort::start();
     let before = fort.belongings();
