@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Event, What};
 use crate::model::next_reminder;
 
 /// For how long nothing may be wrong before an alarm is over, in milliseconds: what comes and goes is one alarm.
@@ -94,6 +95,8 @@ pub struct Ringing {
     told: usize,
     /// Whether somebody was told.
     is_heard: bool,
+    /// Whether it rang when the process before this one ended: nobody knows whether what was last said of it arrived.
+    is_resumed: bool,
 }
 
 impl AlarmKind {
@@ -110,6 +113,39 @@ impl AlarmKind {
 }
 
 impl Alarms {
+    /// Takes what was written down of an alarm or a silence before the process began, in the order in which it was.
+    pub fn recall(&mut self, event: &Event) {
+        let Some(pool) = &event.pool else { return };
+        match &event.what {
+            What::Silenced { by, reason, until } => {
+                self.silence(pool, Silence { by: by.clone(), reason: reason.clone(), until: *until });
+            }
+            What::Alarm { alarm, stage: Stage::Ends, .. } => {
+                self.ringing.remove(&(pool.clone(), *alarm));
+            }
+            What::Alarm { alarm: kind, stage: _, since, text, help, silenced } => {
+                let (pool, text, help) = (pool.clone(), text.clone(), help.clone());
+                let alarm = Alarm { kind: *kind, pool: pool.clone(), text, help };
+                let new = || Ringing { is_resumed: true, ..Ringing::new(alarm.clone(), *since) };
+                let ringing = self.ringing.entry((pool, *kind)).or_insert_with(new);
+                (ringing.alarm, ringing.since) = (alarm, *since);
+                ringing.is_heard |= !silenced;
+            }
+            _ => {}
+        }
+    }
+
+    /// The same from now on: what rang before the process began is told once more if it is still so, and ends if it is not.
+    pub fn resumed(mut self, now: u64) -> Self {
+        for ringing in self.ringing.values_mut() {
+            ringing.seen = now;
+            let reminders =
+                (0..).take_while(|&told| next_reminder(told) <= now.saturating_sub(ringing.since));
+            ringing.told = reminders.count() + 1;
+        }
+        self
+    }
+
     /// What there is to tell, where all of `wrong` is wrong now and nothing else.
     pub fn review(&mut self, wrong: Vec<Alarm>, now: u64) -> Vec<Notice> {
         let unheard = self.end_silences(now);
@@ -161,7 +197,7 @@ impl Alarms {
 
 impl Ringing {
     fn new(alarm: Alarm, now: u64) -> Self {
-        Self { alarm, since: now, seen: now, told: 0, is_heard: false }
+        Self { alarm, since: now, seen: now, told: 0, is_heard: false, is_resumed: false }
     }
 
     /// Tells of a stage. Whoever was told of an alarm is told of its end, whoever asked for silence meanwhile.
@@ -184,7 +220,8 @@ impl Ringing {
         if is_due {
             self.told += 1;
         }
-        (is_due || is_unheard).then_some(Stage::Lasts)
+        let is_resumed = self.seen == now && std::mem::take(&mut self.is_resumed);
+        (is_due || is_unheard || is_resumed).then_some(Stage::Lasts)
     }
 
     /// How long it has to ring for the next word about it.
@@ -262,5 +299,41 @@ mod tests {
             last.iter().map(|last| (last.stage, last.is_silenced)).collect::<Vec<_>>(),
             [(Stage::Ends, false)]
         );
+    }
+
+    /// What a process after this one makes of what it told of.
+    fn next_process(notices: &[Notice], now: u64) -> Alarms {
+        let mut alarms = Alarms::default();
+        for Notice { alarm, stage, since, is_silenced } in notices.iter().cloned() {
+            let Alarm { kind, pool, text, help } = alarm;
+            let what = What::Alarm { alarm: kind, stage, since, text, help, silenced: is_silenced };
+            alarms.recall(&Event { at: since, pool: Some(pool), node: None, what });
+        }
+        alarms.resumed(now)
+    }
+
+    #[test]
+    fn alarm_that_goes_on_after_a_restart_is_told_once_more_as_the_same() {
+        let begins = Alarms::default().review(vec![exposed()], 0);
+        let mut alarms = next_process(&begins, 61 * MINUTE);
+        assert_eq!(told(&mut alarms, 61..300), [(61, Stage::Lasts, false), (240, Stage::Lasts, false)]);
+        assert!(alarms.iter().all(|ringing| ringing.since == 0));
+    }
+
+    #[test]
+    fn alarm_that_is_over_after_a_restart_ends_for_those_who_heard_of_it() {
+        let begins = Alarms::default().review(vec![exposed()], 0);
+        let mut alarms = next_process(&begins, MINUTE);
+        assert_eq!(alarms.review(Vec::new(), MINUTE + CALM - 1), []);
+        let last = alarms.review(Vec::new(), MINUTE + CALM);
+        assert_eq!(
+            last.iter().map(|notice| (notice.stage, notice.is_silenced)).collect::<Vec<_>>(),
+            [(Stage::Ends, false)]
+        );
+        let both = [begins, last].concat();
+        assert_eq!(next_process(&both, 2 * MINUTE).review(Vec::new(), 3 * MINUTE), [], "it was over before");
+        let unheard = Notice { is_silenced: true, ..both[0].clone() };
+        let last = next_process(&[unheard], MINUTE).review(Vec::new(), 2 * MINUTE);
+        assert!(last.iter().all(|notice| notice.is_silenced), "{last:?}");
     }
 }

@@ -67,13 +67,10 @@ impl Drop for Watch {
 }
 
 impl Monitor {
-    /// A monitor of the pools in force, that has seen nothing yet; `silences` are those that somebody asked for before the
-    /// process began, by pool.
-    pub fn new(current: Arc<Current>, observer: Arc<Observer>, silences: &BTreeMap<String, Silence>) -> Self {
-        let mut alarms = Alarms::default();
-        for (pool, silence) in silences {
-            alarms.silence(pool, silence.clone());
-        }
+    /// A monitor of the pools in force, that has seen nothing yet; `alarms` are those that rang, and the silences that
+    /// somebody asked for, before the process began.
+    pub fn new(current: Arc<Current>, observer: Arc<Observer>, alarms: &Alarms) -> Self {
+        let alarms = alarms.clone().resumed(clock::steady());
         Self { current, observer, seen: Mutex::new(Seen { alarms, ..Seen::default() }) }
     }
 

@@ -113,7 +113,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
     let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
     let _watch = drains.watch();
-    let monitor = Arc::new(Monitor::new(Arc::clone(&current), Arc::clone(&observer), timeline.silences()));
+    let monitor = Arc::new(Monitor::new(Arc::clone(&current), Arc::clone(&observer), timeline.alarms()));
     let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
     let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
     let (desk, mut wanted) = Desk::new(

@@ -5,7 +5,6 @@
 mod traffic;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use self::writer::Writer;
 use crate::clock;
-use crate::incident::{Account, Event, History, Silence, Summary, Turn, What, post_mortem};
+use crate::incident::{Account, Alarms, Event, History, Summary, Turn, post_mortem};
 use crate::journal::{Events, read_events};
 use crate::observe::Observer;
 
@@ -25,8 +24,8 @@ use crate::observe::Observer;
 pub struct Timeline {
     observer: Arc<Observer>,
     history: Mutex<History>,
-    /// Who asked for no word about the alarms of a pool before the process began, by pool.
-    silences: BTreeMap<String, Silence>,
+    /// The alarms and silences of the process before this one, as they were written down.
+    alarms: Alarms,
     trouble: Mutex<Option<String>>,
 }
 
@@ -42,9 +41,9 @@ impl Timeline {
     ///
     /// Blocks on the file system.
     pub fn new(observer: Arc<Observer>, directory: Option<&Path>) -> Self {
-        let (history, silences) = directory.map(|directory| recall(directory, &observer)).unwrap_or_default();
+        let (history, alarms) = directory.map(|directory| recall(directory, &observer)).unwrap_or_default();
         observer.incidents_open(history.open().count());
-        Self { observer, history: Mutex::new(history), silences, trouble: Mutex::default() }
+        Self { observer, history: Mutex::new(history), alarms, trouble: Mutex::default() }
     }
 
     /// Takes every event from now on, and writes it to `events`; without them it is known until the process ends.
@@ -56,9 +55,9 @@ impl Timeline {
         Running { stop, task: tokio::spawn(writer.run(stopped)) }
     }
 
-    /// Who asked for no word about the alarms of a pool before the process began, by pool; some may be over.
-    pub fn silences(&self) -> &BTreeMap<String, Silence> {
-        &self.silences
+    /// The alarms that rang and the silences that somebody asked for when the process before this one ended; some may be over.
+    pub fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 
     /// The incidents, the newest first.
@@ -116,19 +115,17 @@ impl Running {
 }
 
 /// What is written down in `directory`.
-fn recall(directory: &Path, observer: &Observer) -> (History, BTreeMap<String, Silence>) {
-    let (mut history, mut silences) = (History::default(), BTreeMap::new());
+fn recall(directory: &Path, observer: &Observer) -> (History, Alarms) {
+    let (mut history, mut alarms) = (History::default(), Alarms::default());
     let take = |event: Event| {
         // Whoever was there has told of the turns.
         let _ = history.take(&event);
-        if let Event { pool: Some(pool), what: What::Silenced { by, reason, until }, .. } = event {
-            silences.insert(pool, Silence { by, reason, until });
-        }
+        alarms.recall(&event);
     };
     match read_events(directory, take) {
         Ok(gaps) if gaps.is_none() => {}
         Ok(gaps) => observer.events_damaged(gaps.damaged, gaps.torn, gaps.unknown, gaps.unread),
         Err(why) => observer.events_unread(&why),
     }
-    (history, silences)
+    (history, alarms)
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bookend::incident::{AlarmKind, What};
+use bookend::journal::read_events;
 use hmac::{Hmac, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -114,6 +116,35 @@ fn exposed_pool_is_told_of_and_so_is_its_end() {
     assert_eq!(request.headers.one("content-type"), Some("application/json"));
     assert_eq!(request.headers.one("x-bookend-signature"), None);
     assert_eq!(result(&bookend, "webhook-1", "delivered"), 2);
+}
+
+#[test]
+fn what_rang_when_bookend_was_killed_is_told_once_more_and_so_is_its_end() {
+    let (a, mut b, receiver) = (Origin::answering("a"), Origin::answering("b"), Origin::answering("ok"));
+    receiver.now_does(|call| call.answer(500, "not today"));
+    let mut bookend = Bookend::start(&site_of(&[&a, &b], &hook(&receiver, "")));
+    b.stop();
+    let is_at = |stage: &'static str| move |message: &Value| message["stage"] == stage;
+    wait_for_told(&receiver, "the alarm was told in vain", is_at("begins"));
+    until("it is written down", || {
+        let mut is_there = false;
+        let written = read_events(&bookend.state(), |event| {
+            is_there |= matches!(event.what, What::Alarm { alarm: AlarmKind::Exposed, .. });
+        });
+        written.is_ok() && is_there
+    });
+    bookend.kill();
+    let before = told(&receiver).len();
+    receiver.now_does(|call| call.answer(200, "ok"));
+    bookend.start_again();
+    let lasts = wait_for_told(&receiver, "it was told once more", is_at("lasts"));
+    assert_eq!((&lasts["alarm"], &lasts["pool"]), (&"exposed".into(), &"web".into()));
+    bookend.kill();
+    b.restart();
+    bookend.start_again();
+    wait_for_told(&receiver, "its end was told", is_at("ends"));
+    let stages: Vec<_> = told(&receiver).split_off(before).iter().map(|told| told["stage"].clone()).collect();
+    assert!(!stages.contains(&"begins".into()), "{stages:?}");
 }
 
 #[test]
