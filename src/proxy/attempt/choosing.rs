@@ -1,5 +1,6 @@
 //! Choosing the node of the next attempt.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Attempt, Attempts, Nowhere};
@@ -9,26 +10,54 @@ use crate::proxy::affinity::Affinity;
 use crate::retry::Reach;
 use crate::upstream::{Asker, Availability, Member, Pass, Tie, tie};
 
+/// What those who wait in line leave to a request that comes later.
+struct Leave<'a> {
+    pool: &'a Pool,
+    asker: Asker,
+    /// Whether it is its turn, so that it may go anywhere.
+    is_called: bool,
+    now: u64,
+    /// Whether there was a node whose places are kept for others.
+    was_short: Cell<bool>,
+}
+
 impl Attempts {
     /// Picks the best node for the next attempt, takes a place there, and remembers it as tried.
     pub(super) fn next(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<(), Nowhere> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
-        if !self.may_enter(pool, asker == Asker::Repeatable) {
-            return Err(self.without_place(Availability::Available));
-        }
-        let key = affinity.key;
-        let member = self
-            .own_node(pool, asker, affinity.pass)
-            .or_else(|| pool.select(asker, key, |member| self.is_first_choice(member)))
-            .or_else(|| pool.select(asker, key, |member| !self.has_refused(member)))
-            .ok_or(Nowhere::Refused)?;
+        let member = self.choose(pool, asker, affinity)?;
         let since = clock::millis();
         let place = member.enter(since);
         let slot = Some(place.ok_or_else(|| self.without_place(member.node.availability(since)))?);
         self.history.push(Attempt { member, reach: None, slot, since, open: None });
         self.is_reserved = true;
         Ok(())
+    }
+
+    /// The best node for the next attempt, whether or not there is a place.
+    fn choose(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<Arc<Member>, Nowhere> {
+        let leave = Leave::new(pool, asker, self.is_called());
+        let behind = |attempts: &Self| attempts.without_place(Availability::Available);
+        if leave.is_for_none() {
+            return Err(behind(self));
+        }
+        if let Some(own) = self.own_node(pool, asker, affinity.pass) {
+            return if leave.is_for(&own) { Ok(own) } else { Err(behind(self)) };
+        }
+        let best = |accept: &dyn Fn(&Arc<Member>) -> bool| {
+            pool.select(asker, affinity.key, |member| accept(member) && leave.takes(member))
+        };
+        if let Some(untried) = best(&|member| self.is_first_choice(member)) {
+            return Ok(untried);
+        }
+        if leave.was_short() {
+            return Err(behind(self));
+        }
+        best(&|member| !self.has_refused(member)).ok_or_else(|| match leave.was_short() {
+            true => behind(self),
+            false => Nowhere::Refused,
+        })
     }
 
     /// The node of the request's session, if it has one that it may go to, or one that needs it more for once.
@@ -86,5 +115,45 @@ impl Attempts {
     pub(super) fn is_first_choice(&self, member: &Arc<Member>) -> bool {
         // An answer that was set aside is worth asking for again.
         if self.returns == 0 { !self.has_tried(member) } else { self.has_answered(member) }
+    }
+}
+
+impl<'a> Leave<'a> {
+    fn new(pool: &'a Pool, asker: Asker, is_called: bool) -> Self {
+        Self { pool, asker, is_called, now: clock::millis(), was_short: Cell::new(false) }
+    }
+
+    /// Whether nothing is left, wherever there is room.
+    fn is_for_none(&self) -> bool {
+        let members = || self.pool.members();
+        !self.is_called
+            && self.pool.line().keeps_all()
+            && !members().iter().any(|member| self.is_trial(member))
+    }
+
+    /// Whether a place at the node is not kept for others.
+    fn is_for(&self, member: &Member) -> bool {
+        self.is_called || !self.pool.line().keeps(member.node.key()) || self.is_trial(member)
+    }
+
+    /// Whether the request takes the node, where the better ones were asked about before. It waits for one of those that
+    /// are kept for others rather than go to one that is full, or that something speaks against.
+    fn takes(&self, member: &Member) -> bool {
+        if !self.is_for(member) {
+            self.was_short.set(true);
+            return false;
+        }
+        let is_sound = || member.has_room() && member.node.availability(self.now) == Availability::Available;
+        !self.was_short.get() || self.is_trial(member) || is_sound()
+    }
+
+    /// Whether a node whose places are kept for others was passed over.
+    fn was_short(&self) -> bool {
+        self.was_short.get()
+    }
+
+    /// Whether the request can try a node that was out, which those who wait may not be able to.
+    fn is_trial(&self, member: &Member) -> bool {
+        self.asker == Asker::Repeatable && member.node.wants_trial(self.now).is_some()
     }
 }

@@ -144,12 +144,9 @@ impl Attempts {
         }
     }
 
-    /// Whether nobody who waits for a place has to be let go first.
-    pub(super) fn may_enter(&self, pool: &Pool, is_trier: bool) -> bool {
-        let is_called = || self.queued.as_ref().is_some_and(|queued| queued.is_called);
-        // A node to be tried is for those that can be repeated, which those who wait may not be.
-        let is_wanted = |now| pool.members().iter().any(|member| member.node.wants_trial(now).is_some());
-        pool.line().is_idle() || is_called() || is_trier && is_wanted(clock::millis())
+    /// Whether its turn has come to get a place.
+    pub(super) fn is_called(&self) -> bool {
+        self.queued.as_ref().is_some_and(|queued| queued.is_called)
     }
 
     /// The nodes whose places are of no use to the next attempt.

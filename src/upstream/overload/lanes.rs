@@ -66,6 +66,16 @@ impl Lanes {
         self.length == 0
     }
 
+    /// Whether somebody waits who can use a place at any node.
+    pub(super) fn want_any(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.order.is_empty() && lane.excluded.is_empty())
+    }
+
+    /// Whether somebody waits who can use a place at `node`.
+    pub(super) fn want(&self, node: NodeKey) -> bool {
+        self.lanes.iter().any(|lane| lane.is_open(node))
+    }
+
     pub(super) fn add(&mut self, number: u64, waiting: &Waiting) {
         self.length += 1;
         self.change(waiting, |order| order.add(number, waiting.client));
@@ -84,8 +94,8 @@ impl Lanes {
 
     /// Takes away the one whose turn it is, if a place at `node` is free.
     pub(super) fn next(&mut self, node: NodeKey, first: First) -> Option<u64> {
-        let is_open = |lane: &&mut Lane| !lane.order.is_empty() && !lane.excluded.contains(&node);
-        let lane = self.lanes.iter_mut().filter(is_open).min_by_key(|lane| (lane.rank, lane.had_turn))?;
+        let open = self.lanes.iter_mut().filter(|lane| lane.is_open(node));
+        let lane = open.min_by_key(|lane| (lane.rank, lane.had_turn))?;
         let number = lane.order.next(first)?;
         self.turns += 1;
         lane.had_turn = self.turns;
@@ -131,5 +141,10 @@ impl Lanes {
 impl Lane {
     fn like(like: &Waiting) -> Self {
         Self { rank: like.rank, excluded: like.excluded.clone(), order: Order::default(), had_turn: 0 }
+    }
+
+    /// Whether somebody is in it who can use a place at `node`.
+    fn is_open(&self, node: NodeKey) -> bool {
+        !self.order.is_empty() && !self.excluded.contains(&node)
     }
 }

@@ -8,7 +8,8 @@
 //! came since. What another node failed goes before what is new, and clients take turns ([`order`]).
 //!
 //! A place that becomes free gives one who waits a turn: the leave to try once more, at any node. Until the turn is used,
-//! nobody who comes later is let past, and one that is not used goes on to the next.
+//! nobody who comes later gets that place, and one that is not used goes on to the next. Places that are of no use to
+//! anybody who waits, as those at a node that has failed them all, are for whoever comes.
 
 mod lanes;
 mod order;
@@ -112,11 +113,25 @@ impl OverloadLine {
         Some(InLine { line: Arc::clone(self), number })
     }
 
-    /// Whether nobody waits and every turn was used: whoever comes may try at once.
+    /// Whether nobody waits and every turn was used: whoever comes may try at once, wherever there is room.
     pub fn is_idle(&self) -> bool {
         // Ordered with the count of what is at a node: whoever joins looks for room afterwards, and whoever makes room
         // looks here afterwards, so that one of them sees the other.
         self.length.load(Ordering::SeqCst) == 0
+    }
+
+    /// Whether the places at all nodes are for those who wait.
+    pub fn keeps_all(&self) -> bool {
+        !self.is_idle() && self.line.lock().lanes.want_any()
+    }
+
+    /// Whether the places at `node` are for those who wait, or have a turn there that they have not used.
+    pub fn keeps(&self, node: NodeKey) -> bool {
+        if self.is_idle() {
+            return false;
+        }
+        let line = self.line.lock();
+        line.turns.iter().any(|(key, _)| *key == node) || line.lanes.want(node)
     }
 
     /// How many wait.

@@ -187,6 +187,21 @@ fn place_goes_to_one_who_can_use_it() {
 }
 
 #[test]
+fn places_that_are_of_no_use_to_those_who_wait_are_for_whoever_comes() {
+    let site = Site::new(&[1, 1]);
+    let keeps = || [0, 1].map(|node| site.line.keeps(site.key(node)));
+    let place = site.join(fail_over(1, &[site.key(1)]));
+    assert_eq!((keeps(), site.line.keeps_all()), ([true, false], false));
+    site.line.freed(site.key(0));
+    assert!(place.has_turn());
+    assert_eq!(keeps(), [true, false], "the turn is not used yet");
+    place.used(site.key(0));
+    assert_eq!(keeps(), [false, false]);
+    let _any = site.join(newcomer(2));
+    assert_eq!((keeps(), site.line.keeps_all()), ([true, true], true));
+}
+
+#[test]
 fn flood_of_one_client_delays_the_others_by_one_turn_a_round() {
     let site = Site::new(&[1]);
     for is_late in [false, true] {
@@ -370,16 +385,17 @@ impl World {
     fn begin(&mut self, mut request: Request) {
         let has_turn = request.place.as_ref().is_some_and(InLine::has_turn);
         let untried = (0..self.site.members.len()).filter(|node| !request.tried.contains(node));
-        if has_turn || self.site.line.is_idle() {
-            let slots =
-                untried.clone().find_map(|node| Some((node, self.site.members[node].enter(self.now)?)));
-            if let Some((node, slot)) = slots {
-                request.tried.push(node);
-                request.slot = Some(slot);
-                let key = self.site.key(node);
-                request.place.take().into_iter().for_each(|place| place.used(key));
-                return self.requests.push(request);
-            }
+        let is_left = |node: &usize| has_turn || !self.site.line.keeps(self.site.key(*node));
+        let slots = untried
+            .clone()
+            .filter(is_left)
+            .find_map(|node| Some((node, self.site.members[node].enter(self.now)?)));
+        if let Some((node, slot)) = slots {
+            request.tried.push(node);
+            request.slot = Some(slot);
+            let key = self.site.key(node);
+            request.place.take().into_iter().for_each(|place| place.used(key));
+            return self.requests.push(request);
         }
         if let Some(place) = &request.place {
             let keys: Vec<_> = untried.map(|node| self.site.key(node)).collect();
