@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::{self, Balance};
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
-use crate::upstream::{Asker, Jury, Member, OverloadLine, Parking, Place, offer_room};
+use crate::upstream::{Asker, Jury, Member, OverloadLine, Parking, Place, offer_room, release_sessions};
 
 /// The addresses that names among the nodes were last resolved to, by name and port.
 pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
@@ -144,12 +144,18 @@ impl Pool {
         }
     }
 
+    /// Looks at those who wait in line: as many go on as there is room for, and those move whose sessions leave their nodes.
+    pub fn review_line(&self) {
+        release_sessions(&self.members.load(), &self.line, clock::millis());
+        self.offer_room();
+    }
+
     /// Its configuration is in force: what it says of nodes holds for requests of older ones as well.
     pub fn in_force(&self) {
         for member in self.members.load().iter() {
             member.bound();
         }
-        self.offer_room();
+        self.review_line();
     }
 
     /// The requests that failed alike on two nodes.

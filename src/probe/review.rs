@@ -33,7 +33,7 @@ pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Ob
                 tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(silent)));
             }
             // A node that is back, or whose share grows, frees no place that would say so.
-            pool.offer_room();
+            pool.review_line();
             let verdicts = pool.jury().review(&pool.members(), clock::millis(), fastrand::f64);
             for (member, transition) in verdicts {
                 observer.node(pool.name().as_str(), &member.name, transition, &"");

@@ -30,7 +30,7 @@ use crate::config::NodeTimeouts;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
-use crate::upstream::{Asker, Member, Patience, Place, Slot, Vigil};
+use crate::upstream::{Asker, Member, NodeKey, Patience, Place, Slot, Vigil};
 
 /// When the kernel begins to ask whether a silent node is still there, how often, and after how many questions without
 /// an answer it is gone.
@@ -61,6 +61,10 @@ pub(super) struct Attempts {
     parked: Option<Parked>,
     /// Every node that could take it is full, and it waits for a place.
     queued: Option<Queued>,
+    /// The node of its session, which it waits for alone: it is full, and another one has room.
+    awaited: Option<NodeKey>,
+    /// It has waited for that one in vain.
+    is_moving: bool,
     /// The last of the history has its place, and has not begun.
     is_reserved: bool,
     /// The attempt under way is not at the node of its session, which stays there.

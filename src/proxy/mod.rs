@@ -120,7 +120,6 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<bool> {
-        sticky::wait(context).await;
         match attempt::reserve(session, context, &self.observer).await? {
             Err(Nowhere::Full) => {
                 context.end(Nowhere::Full.into());

@@ -1,6 +1,6 @@
 //! Sticky sessions: the cookie between a client and bookend, which no node sees.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -9,29 +9,7 @@ use super::context::Context;
 use crate::clock;
 use crate::config;
 use crate::headers::{self, Change, Scheme};
-use crate::upstream::{Asker, Pass, Tie, tie};
-
-/// How long a request waits for room at the node of its session while another node has some, and how often it looks.
-const LONGEST_WAIT: Duration = Duration::from_millis(200);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-/// Waits for room at the node of the request's session, for a moment: a session that moves may be a session lost.
-pub(super) async fn wait(context: &Context) {
-    if !waits(context) {
-        return;
-    }
-    let until = clock::now() + LONGEST_WAIT;
-    while waits(context) && clock::now() < until {
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
-fn waits(context: &Context) -> bool {
-    let Some(pass) = pass(context).filter(|_| context.attempts.count() == 0) else { return false };
-    let Some(pool) = context.route().map(|route| &route.pool) else { return false };
-    let own = pool.sessions().and_then(|sessions| sessions.member(&pass));
-    own.is_some_and(|own| tie(&own, &pool.members(), Asker::Unrepeatable, clock::millis()) == Tie::Waits)
-}
+use crate::upstream::Pass;
 
 /// Takes the cookie out of what the node gets.
 pub(super) fn request(request: &mut RequestHeader, context: &Context) -> pingora::Result<()> {
@@ -125,6 +103,8 @@ fn is_private(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn sticky(max_age: Option<Duration>) -> config::Sticky {

@@ -50,7 +50,7 @@ pub use overload::{Called, InLine, OverloadLine, Rank, Waiting};
 pub use parking::{Parking, Ticket};
 pub use room::NodeKey;
 use room::Room;
-pub use session::{Pass, Seal, Seat, Tie, tie};
+pub use session::{Pass, Seal, Seat, Tie, release_sessions, tie};
 pub use silence::{PATIENCE, Pulse, Silence, Vigil};
 pub use slot::Slot;
 pub use standing::{Share, Standing, Stay, Why};

@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::lineup::NO_OTHER_COMES;
-use super::{Asker, Availability, Member, Place};
+use super::{Asker, Availability, Member, OverloadLine, Place};
 
 /// Bytes of the signature that a pass carries.
 const SIGNATURE: usize = 16;
@@ -47,7 +47,7 @@ pub enum Tie {
     Holds,
     /// The session moves to another.
     Breaks,
-    /// The node has no room and another one has: it moves unless there is room soon.
+    /// The node has no room and another one has: it moves unless there is room in time.
     Waits,
     /// The session stays, but this request is needed to try a node that nobody else tries.
     Lends,
@@ -122,18 +122,25 @@ impl Pass {
     }
 }
 
-/// Whether a session of `member` stays there for a request of `asker` at `now`, in milliseconds of the clock.
+/// Whether a session of `member` stays there for a request of `asker` at `now`, in milliseconds of the clock, where `has_room`
+/// says which nodes have a place for it.
 ///
 /// It does while the node is available, has room or nobody else has, and is no backup of nodes that can serve again. A node
 /// that waits for somebody to try it would wait for ever where every client has a session; after a while a request that
 /// can be repeated is lent to it.
-pub fn tie(member: &Arc<Member>, members: &[Arc<Member>], asker: Asker, now: u64) -> Tie {
+pub fn tie(
+    member: &Arc<Member>,
+    members: &[Arc<Member>],
+    asker: Asker,
+    has_room: impl Fn(&Member) -> bool,
+    now: u64,
+) -> Tie {
     let is_available = |member: &Arc<Member>| member.node.availability(now) == Availability::Available;
-    let can_serve = |other: &&Arc<Member>| is_available(other) && other.has_room();
+    let can_serve = |other: &&Arc<Member>| is_available(other) && has_room(other);
     if !is_available(member) || members.iter().any(|other| other.tier < member.tier && can_serve(&other)) {
         return Tie::Breaks;
     }
-    if !member.has_room() && members.iter().any(|other| can_serve(&other)) {
+    if !has_room(member) && members.iter().any(|other| can_serve(&other)) {
         return Tie::Waits;
     }
     let is_lonely =
@@ -142,6 +149,17 @@ pub fn tie(member: &Arc<Member>, members: &[Arc<Member>], asker: Asker, now: u64
         return Tie::Lends;
     }
     Tie::Holds
+}
+
+/// Lets those move who wait in `line` for a node alone that their sessions leave at `now`, or that is none of `members`.
+pub fn release_sessions(members: &[Arc<Member>], line: &OverloadLine, now: u64) {
+    for node in line.only_for() {
+        let own = members.iter().find(|member| member.node.key() == node);
+        let leaves = |own| tie(own, members, Asker::Unrepeatable, Member::has_room, now) == Tie::Breaks;
+        if own.is_none_or(leaves) {
+            line.release(node);
+        }
+    }
 }
 
 fn from_hex<const LENGTH: usize>(digits: &[u8]) -> Option<[u8; LENGTH]> {

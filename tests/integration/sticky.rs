@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use crate::support::{Answer, Bookend, Client, Gate, Origin, Reload, Site, TempDirectory, check, until};
+use crate::support::{
+    Answer, Bookend, Client, Gate, Origin, Reload, Site, TempDirectory, check, eventually, until,
+};
 
 const STICKY: &str = "sticky: { cookie: web_node }";
 
@@ -161,46 +162,127 @@ fn node_returns_although_everybody_has_a_session_elsewhere() {
     assert_eq!(now, cookies, "a request that was lent moves no session");
 }
 
-#[test]
-fn session_moves_when_its_node_stays_full_and_waits_while_it_may_have_room() {
-    let gate = Gate::default();
-    let full = Origin::start({
-        let gate = gate.clone();
-        move |call| {
-            if call.target() == "/held" {
-                gate.pass();
+/// A node that takes one request at a time, and keeps those for `/held` until the gate is open; another that takes them all;
+/// and two sessions of the first.
+struct Full {
+    gate: Gate,
+    node: Origin,
+    other: Origin,
+    bookend: Bookend,
+    sessions: [Browser; 2],
+}
+
+impl Full {
+    fn start(pool: &str) -> Self {
+        let gate = Gate::default();
+        let node = Origin::start({
+            let gate = gate.clone();
+            move |call| {
+                if call.target() == "/held" {
+                    gate.pass();
+                }
+                call.answer(200, "full")
             }
-            call.answer(200, "full")
-        }
-    });
-    let other = Origin::answering("other");
-    let site = Site::default()
-        .with_node(full.address(), "max_in_flight: 1")
-        .with_node(other.address(), "")
-        .with_pool("health_check: off")
-        .with_pool(STICKY);
-    let bookend = Bookend::start(&site);
-    let mut browsers: Vec<Browser> = Vec::new();
-    while browsers.len() < 2 {
-        let mut browser = Browser::default();
-        if browser.ask(&bookend) == "full" {
-            browsers.push(browser);
-        }
+        });
+        let other = Origin::answering("other");
+        let site = Site::default()
+            .with_node(node.address(), "max_in_flight: 1")
+            .with_node(other.address(), "")
+            .with_pool("health_check: off")
+            .with_pool(STICKY)
+            .with_pool(pool);
+        let bookend = Bookend::start(&site);
+        let session = |_| {
+            eventually("a session is at the first node", || {
+                let mut browser = Browser::default();
+                (browser.ask(&bookend) == "full").then_some(browser)
+            })
+        };
+        let sessions = [0, 1].map(session);
+        Self { gate, node, other, bookend, sessions }
     }
-    let mut holding = Client::connect(bookend.address());
-    let before = full.count();
-    let cookie = browsers[0].cookie.clone().unwrap();
-    holding.send(format!("GET /held HTTP/1.1\r\nHost: site.test\r\nCookie: {cookie}\r\n\r\n"));
-    until("its node is full", || full.count() > before);
-    assert_eq!(browsers[1].ask(&bookend), "other", "full for longer than it can wait");
-    let mut patient = browsers[0].clone();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| patient.ask(&bookend));
-        gate.open();
-        assert_eq!(waiting.join().unwrap(), "full", "it had room soon");
-    });
+
+    /// A client whose request, in the first session, is on its way.
+    fn send(&self, target: &str) -> Client {
+        let mut client = Client::connect(self.bookend.address());
+        let cookie = self.sessions[0].cookie.as_ref().unwrap();
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: site.test\r\nCookie: {cookie}\r\n\r\n"));
+        client
+    }
+
+    /// The same, once it is at its node.
+    fn occupy(&self) -> Client {
+        let before = self.node.count();
+        let client = self.send("/held");
+        until("its node is full", || self.node.count() > before);
+        client
+    }
+
+    fn until_in_line(&self, count: u64) {
+        let metric = "bookend_pool_in_line{pool=\"web\"}";
+        until(&format!("{count} wait for a place"), || self.bookend.metric(metric) == count);
+    }
+
+    fn waited(&self, end: &str) -> u64 {
+        self.bookend.metric(&format!("bookend_pool_wait_seconds_count{{end=\"{end}\",pool=\"web\"}}"))
+    }
+}
+
+#[test]
+fn session_moves_when_its_node_stays_full() {
+    let mut full = Full::start("slow_start: 0s");
+    let mut holding = full.occupy();
+    let mut moving = full.sessions[1].clone();
+    assert_eq!(moving.ask(&full.bookend), "other", "full for longer than it can wait");
+    assert_eq!([full.waited("left"), full.waited("shed")], [1, 0], "it waited, and was not turned away");
+    full.gate.open();
     assert_eq!(holding.read_answer("GET").text(), "full");
-    assert_eq!(browsers[1].ask(&bookend), "other", "and nobody moves back");
+    assert_eq!(full.sessions[0].ask(&full.bookend), "full");
+    assert_eq!(moving.ask(&full.bookend), "other", "and nobody moves back");
+}
+
+#[test]
+fn session_waits_in_line_for_its_own_node_and_newcomers_do_not() {
+    let full = Full::start("queue: { target: 10s }");
+    let mut holding = full.occupy();
+    let mut waiting = [full.send("/"), full.send("/")];
+    full.until_in_line(2);
+    for _ in 0..4 {
+        assert_eq!(Browser::default().ask(&full.bookend), "other", "the other one has room");
+    }
+    full.gate.open();
+    assert_eq!(holding.read_answer("GET").text(), "full");
+    for client in &mut waiting {
+        assert_eq!(client.read_answer("GET").text(), "full", "one after the other had its turn");
+    }
+    full.until_in_line(0);
+    assert_eq!([full.waited("turn"), full.waited("left"), full.waited("shed")], [2, 0, 0]);
+}
+
+#[test]
+fn session_that_waits_moves_when_its_node_is_gone_and_who_leaves_leaves_at_once() {
+    let mut full = Full::start("queue: { target: 10s }");
+    let _holding = full.occupy();
+    drop(full.send("/"));
+    until("who left is out of the line", || full.waited("left") == 1);
+    let served = full.other.count();
+    let mut waiting = full.send("/");
+    full.until_in_line(1);
+    assert_eq!(full.other.count(), served, "who left went nowhere else");
+    full.node.stop();
+    full.gate.open();
+    assert_eq!(waiting.read_answer("GET").text(), "other");
+    full.until_in_line(0);
+    assert_eq!(full.waited("shed"), 0);
+}
+
+#[test]
+fn session_does_not_wait_where_nobody_may() {
+    let full = Full::start("queue: off");
+    let _holding = full.occupy();
+    assert_eq!(full.sessions[1].clone().ask(&full.bookend), "other");
+    assert_eq!(full.waited("left"), 0);
+    full.gate.open();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::balance::Pool;
 use crate::clock;
 use crate::proxy::affinity::Affinity;
 use crate::retry::Reach;
-use crate::upstream::{Asker, Availability, Member, Pass, Tie, tie};
+use crate::upstream::{Asker, Availability, Member, NodeKey, Pass, Tie, tie};
 
 /// What those who wait in line leave to a request that comes later.
 struct Leave<'a> {
@@ -37,12 +37,15 @@ impl Attempts {
 
     /// The best node for the next attempt, whether or not there is a place.
     fn choose(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<Arc<Member>, Nowhere> {
+        if self.queued.is_none() {
+            self.awaited = None;
+        }
         let leave = Leave::new(pool, asker, self.is_called());
         let behind = |attempts: &Self| attempts.without_place(Availability::Available);
         if leave.is_for_none() {
             return Err(behind(self));
         }
-        if let Some(own) = self.own_node(pool, asker, affinity.pass) {
+        if let Some(own) = self.own_node(affinity.pass, &leave)? {
             return if leave.is_for(&own) { Ok(own) } else { Err(behind(self)) };
         }
         let best = |accept: &dyn Fn(&Arc<Member>) -> bool| {
@@ -61,22 +64,32 @@ impl Attempts {
     }
 
     /// The node of the request's session, if it has one that it may go to, or one that needs it more for once.
-    fn own_node(&mut self, pool: &Pool, asker: Asker, pass: Option<Pass>) -> Option<Arc<Member>> {
+    fn own_node(&mut self, pass: Option<Pass>, leave: &Leave<'_>) -> Result<Option<Arc<Member>>, Nowhere> {
         self.is_lent = false;
-        let own = pool.sessions()?.member(&pass?)?;
-        if self.has_tried(&own) {
-            return None;
-        }
-        let now = clock::millis();
-        match tie(&own, &pool.members(), asker, now) {
-            Tie::Holds => Some(own),
-            Tie::Breaks | Tie::Waits => None,
+        let Leave { pool, asker, now, .. } = *leave;
+        let own = pool.sessions().zip(pass).and_then(|(sessions, pass)| sessions.member(&pass));
+        let Some(own) = own.filter(|own| !self.has_tried(own)) else { return Ok(None) };
+        let has_room = |member: &Member| member.has_room() && leave.is_for(member);
+        match tie(&own, &pool.members(), asker, has_room, now) {
+            Tie::Holds => Ok(Some(own)),
+            Tie::Breaks => Ok(None),
+            Tie::Waits if self.awaits(own.node.key()) => Err(Nowhere::Full),
+            Tie::Waits => Ok(None),
             Tie::Lends => {
                 let lonely = pool.select(asker, None, |member| member.node.wants_trial(now).is_some());
                 self.is_lent = lonely.is_some();
-                lonely.or(Some(own))
+                Ok(lonely.or(Some(own)))
             }
         }
+    }
+
+    /// Whether the request waits for the node of its session before it goes elsewhere: once, and not if it has been waiting
+    /// for any node, or was anywhere.
+    fn awaits(&mut self, own: NodeKey) -> bool {
+        if self.queued.is_none() && self.parked.is_none() && self.history.is_empty() && !self.is_moving {
+            self.awaited = Some(own);
+        }
+        self.awaited.is_some()
     }
 
     /// Why there is no place at a node that stands like this. Nobody stands in line before one that something speaks against:

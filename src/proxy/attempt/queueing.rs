@@ -43,9 +43,15 @@ pub(in crate::proxy) async fn reserve(
     if context.attempts.is_reserved {
         return Ok(Ok(()));
     }
-    match take_place(session, context) {
-        Err(Nowhere::Full) => wait_for_place(session, context, observer).await,
-        found => Ok(found),
+    loop {
+        let found = match take_place(session, context) {
+            Err(Nowhere::Full) => wait_for_place(session, context, observer).await?,
+            found => found,
+        };
+        // Whoever has waited for the node of its session in vain goes elsewhere.
+        if found != Err(Nowhere::Full) || !context.attempts.moves() {
+            return Ok(found);
+        }
     }
 }
 
@@ -68,8 +74,10 @@ async fn wait_for_place(
     };
     let client = access::client(session, context).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     if !context.attempts.queue(ClientNetwork::of(client), &pool) {
-        pool.line().turned_away(clock::millis());
-        observer.waited(pool.name().as_str(), WaitEnd::Shed, Duration::ZERO);
+        if context.attempts.awaited.is_none() {
+            pool.line().turned_away(clock::millis());
+            observer.waited(pool.name().as_str(), WaitEnd::Shed, Duration::ZERO);
+        }
         return Ok(Err(Nowhere::Full));
     }
     // A place that became free before the request joined the line has told nobody.
@@ -78,7 +86,10 @@ async fn wait_for_place(
         let waited = waiting::for_a_place(session, context).await;
         let (end, found) = match waited {
             Err(gone) => (WaitEnd::Left, Err(gone)),
-            Ok(()) if context.attempts.is_shed() => (WaitEnd::Shed, Ok(Err(Nowhere::Full))),
+            Ok(()) if context.attempts.is_in_vain() => {
+                let moves = context.attempts.awaited.is_some();
+                (if moves { WaitEnd::Left } else { WaitEnd::Shed }, Ok(Err(Nowhere::Full)))
+            }
             Ok(()) => match take_place(session, context) {
                 Ok(()) => (WaitEnd::Turn, Ok(Ok(()))),
                 Err(Nowhere::Refused) => (WaitEnd::Left, Ok(Err(Nowhere::Refused))),
@@ -98,8 +109,13 @@ impl Attempts {
     fn queue(&mut self, client: ClientNetwork, pool: &Pool) -> bool {
         let (Some(settings), now) = (&pool.settings().queue, clock::millis()) else { return false };
         let rank = if self.history.is_empty() { Rank::Newcomer } else { Rank::FailOver };
-        let waiting = Waiting::new(client, rank, self.excluded(pool));
-        let until = now.saturating_add(clock::to_millis(settings.target));
+        let waiting = match self.awaited {
+            Some(own) => Waiting::only(client, own),
+            None => Waiting::new(client, rank, self.excluded(pool)),
+        };
+        // One that moves has waited before.
+        let time = if self.is_moving { settings.target / 2 } else { settings.target };
+        let until = now.saturating_add(clock::to_millis(time));
         let place = pool.line().join(waiting, settings.max_length, now);
         self.queued = place.map(|place| Queued { place, since: now, until, is_called: false });
         self.queued.is_some()
@@ -118,10 +134,17 @@ impl Attempts {
     }
 
     /// The wait is over: whether it was in vain.
-    fn is_shed(&mut self) -> bool {
+    fn is_in_vain(&mut self) -> bool {
         let Some(queued) = &mut self.queued else { return true };
-        queued.is_called = !queued.place.is_lost(clock::millis());
+        queued.is_called = !queued.place.is_in_vain(clock::millis());
         !queued.is_called
+    }
+
+    /// It waits no longer for the node of its session alone; `false` if it did not.
+    fn moves(&mut self) -> bool {
+        let moves = self.awaited.take().is_some();
+        self.is_moving |= moves;
+        moves
     }
 
     /// Its turn was of no use.

@@ -11,8 +11,16 @@ use crate::upstream::NodeKey;
 pub struct Waiting {
     pub(super) client: ClientNetwork,
     pub(super) rank: Rank,
-    /// The nodes whose places are of no use to it, in order and none twice.
-    excluded: SmallVec<[NodeKey; 2]>,
+    wish: Wish,
+}
+
+/// Whose places are of use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Those of any node but these, in order and none twice.
+    AnyBut(SmallVec<[NodeKey; 2]>),
+    /// Those of one node.
+    Only(NodeKey),
 }
 
 /// Who goes first.
@@ -24,7 +32,8 @@ pub enum Rank {
     Newcomer,
 }
 
-/// All lanes. There are as many as there are sets of nodes that requests wait past: with two nodes, three.
+/// All lanes. There are as many as there are sets of nodes that requests wait past, with two nodes three, and one for each
+/// node that sessions stay with.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
@@ -36,7 +45,7 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 struct Lane {
     rank: Rank,
-    excluded: SmallVec<[NodeKey; 2]>,
+    wish: Wish,
     order: Order,
     /// When it last had a turn, counted in turns.
     had_turn: u64,
@@ -45,15 +54,54 @@ struct Lane {
 impl Waiting {
     /// One of `client` that waits for a place at any node but those that are `excluded`.
     pub fn new(client: ClientNetwork, rank: Rank, excluded: impl IntoIterator<Item = NodeKey>) -> Self {
-        let mut waiting = Self { client, rank, excluded: SmallVec::new() };
-        excluded.into_iter().for_each(|node| waiting.exclude(node));
-        waiting
+        let mut nodes: SmallVec<[NodeKey; 2]> = excluded.into_iter().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Self { client, rank, wish: Wish::AnyBut(nodes) }
     }
 
-    pub(super) fn exclude(&mut self, node: NodeKey) {
-        if let Err(place) = self.excluded.binary_search(&node) {
-            self.excluded.insert(place, node);
+    /// One of `client` that waits for `node` alone, where its session is, although it could go elsewhere: if it waits in vain
+    /// it is not lost.
+    pub fn only(client: ClientNetwork, node: NodeKey) -> Self {
+        Self { client, rank: Rank::Newcomer, wish: Wish::Only(node) }
+    }
+
+    /// The node that it waits for alone.
+    pub(super) fn only_for(&self) -> Option<NodeKey> {
+        self.wish.only()
+    }
+
+    /// Places at `node` are of no use to it after all; `false` if no others are, either.
+    pub(super) fn exclude(&mut self, node: NodeKey) -> bool {
+        match &mut self.wish {
+            Wish::AnyBut(excluded) => {
+                if let Err(place) = excluded.binary_search(&node) {
+                    excluded.insert(place, node);
+                }
+                true
+            }
+            Wish::Only(own) => *own != node,
         }
+    }
+}
+
+impl Wish {
+    fn only(&self) -> Option<NodeKey> {
+        match self {
+            Self::AnyBut(_) => None,
+            Self::Only(node) => Some(*node),
+        }
+    }
+
+    fn takes(&self, node: NodeKey) -> bool {
+        match self {
+            Self::AnyBut(excluded) => !excluded.contains(&node),
+            Self::Only(own) => *own == node,
+        }
+    }
+
+    fn takes_any(&self) -> bool {
+        matches!(self, Self::AnyBut(excluded) if excluded.is_empty())
     }
 }
 
@@ -68,12 +116,28 @@ impl Lanes {
 
     /// Whether somebody waits who can use a place at any node.
     pub(super) fn want_any(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.order.is_empty() && lane.excluded.is_empty())
+        self.lanes.iter().any(|lane| !lane.order.is_empty() && lane.wish.takes_any())
     }
 
     /// Whether somebody waits who can use a place at `node`.
     pub(super) fn want(&self, node: NodeKey) -> bool {
         self.lanes.iter().any(|lane| lane.is_open(node))
+    }
+
+    /// The nodes that somebody waits for alone.
+    pub(super) fn only_for(&self) -> SmallVec<[NodeKey; 2]> {
+        let waited_for = self.lanes.iter().filter(|lane| !lane.order.is_empty());
+        waited_for.filter_map(|lane| lane.wish.only()).collect()
+    }
+
+    /// Takes away all that wait for `node` alone.
+    pub(super) fn release(&mut self, node: NodeKey) -> Vec<u64> {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.wish.only() == Some(node)) else {
+            return Vec::new();
+        };
+        let released: Vec<u64> = std::iter::from_fn(|| lane.order.next(First::Oldest)).collect();
+        self.length = self.length.saturating_sub(released.len());
+        released
     }
 
     pub(super) fn add(&mut self, number: u64, waiting: &Waiting) {
@@ -127,7 +191,7 @@ impl Lanes {
 
     /// The order of those who wait like this.
     fn change(&mut self, like: &Waiting, change: impl FnOnce(&mut Order)) {
-        let is_theirs = |lane: &&mut Lane| lane.rank == like.rank && lane.excluded == like.excluded;
+        let is_theirs = |lane: &&mut Lane| lane.rank == like.rank && lane.wish == like.wish;
         if let Some(lane) = self.lanes.iter_mut().find(is_theirs) {
             return change(&mut lane.order);
         }
@@ -140,11 +204,11 @@ impl Lanes {
 
 impl Lane {
     fn like(like: &Waiting) -> Self {
-        Self { rank: like.rank, excluded: like.excluded.clone(), order: Order::default(), had_turn: 0 }
+        Self { rank: like.rank, wish: like.wish.clone(), order: Order::default(), had_turn: 0 }
     }
 
     /// Whether somebody is in it who can use a place at `node`.
     fn is_open(&self, node: NodeKey) -> bool {
-        !self.order.is_empty() && !self.excluded.contains(&node)
+        !self.order.is_empty() && self.wish.takes(node)
     }
 }

@@ -10,6 +10,9 @@
 //! A place that becomes free gives one who waits a turn: the leave to try once more, at any node. Until the turn is used,
 //! nobody who comes later gets that place, and one that is not used goes on to the next. Places that are of no use to
 //! anybody who waits, as those at a node that has failed them all, are for whoever comes.
+//!
+//! A request whose session is at a node that is full waits here as well while another node has room, for its own alone. It
+//! takes part in the turns of that node, keeps nobody from the others, and is not lost if its time is over: it moves.
 
 mod lanes;
 mod order;
@@ -52,7 +55,7 @@ pub struct InLine {
 pub enum Called {
     /// It may try once more.
     Turn,
-    /// It had to make room for another one, and waits no longer.
+    /// It waits no longer: it had to make room for another one, or is to move from its node.
     Shed,
 }
 
@@ -94,11 +97,15 @@ enum State {
 type Wakers = SmallVec<[Waker; 4]>;
 
 impl OverloadLine {
-    /// Joins the line at `now`; `None` if `longest` are in it and none of them has to make room.
+    /// Joins the line at `now`; `None` if `longest` are in it and none of them has to make room, as nobody has to for one
+    /// that could go elsewhere.
     pub fn join(self: &Arc<Self>, waiting: Waiting, longest: usize, now: u64) -> Option<InLine> {
         let number = self.with(|line, wakers| {
             line.reconsider(now);
             if line.lanes.len() >= longest {
+                if waiting.only_for().is_some() {
+                    return None;
+                }
                 line.lost_at = Some(now);
                 let number = line.lanes.makes_room_for(&waiting)?;
                 line.shed(number, wakers);
@@ -132,6 +139,20 @@ impl OverloadLine {
         }
         let line = self.line.lock();
         line.turns.iter().any(|(key, _)| *key == node) || line.lanes.want(node)
+    }
+
+    /// The nodes that some wait for alone.
+    pub fn only_for(&self) -> SmallVec<[NodeKey; 2]> {
+        if self.is_idle() { SmallVec::new() } else { self.line.lock().lanes.only_for() }
+    }
+
+    /// Those who wait for `node` alone are to move.
+    pub fn release(&self, node: NodeKey) {
+        self.with(|line, wakers| {
+            for number in line.lanes.release(node) {
+                line.dismiss(number, wakers);
+            }
+        });
     }
 
     /// How many wait.
@@ -241,13 +262,12 @@ impl InLine {
             let Some(entry) = line.places.get_mut(&self.number) else { return };
             let State::HasTurn(node) = entry.state else { return };
             let could_use = could_use(node);
-            entry.state = State::Waits;
+            let goes_on = could_use || entry.waiting.exclude(node);
+            entry.state = if goes_on { State::Waits } else { State::Shed };
             entry.waker = None;
-            if !could_use {
-                entry.waiting.exclude(node);
+            if goes_on {
+                line.lanes.put_back(self.number, &entry.waiting);
             }
-            let waiting = entry.waiting.clone();
-            line.lanes.put_back(self.number, &waiting);
             line.end_turn(node);
             if !could_use {
                 line.give_turn(node, wakers);
@@ -256,14 +276,16 @@ impl InLine {
         });
     }
 
-    /// Its time is over at `now`: whether it is lost. It is not if its turn has just come.
-    pub fn is_lost(&self, now: u64) -> bool {
+    /// Its time is over at `now`: whether that was in vain. It was not if its turn has just come.
+    pub fn is_in_vain(&self, now: u64) -> bool {
         self.line.with(|line, _| {
             let Some(entry) = line.places.get_mut(&self.number) else { return true };
             if entry.state == State::Waits {
                 entry.state = State::Shed;
                 line.lanes.remove(self.number, &entry.waiting);
-                line.lose(self.number, now);
+                if entry.waiting.only_for().is_none() {
+                    line.lose(self.number, now);
+                }
                 return true;
             }
             entry.state == State::Shed
@@ -345,9 +367,16 @@ impl Line {
 
     /// One waits no longer that has to make room for another.
     fn shed(&mut self, number: u64, wakers: &mut Wakers) {
+        if let Some(entry) = self.places.get(&number) {
+            self.lanes.remove(number, &entry.waiting);
+        }
+        self.dismiss(number, wakers);
+    }
+
+    /// One that is in no lane any more learns that it waits no longer.
+    fn dismiss(&mut self, number: u64, wakers: &mut Wakers) {
         if let Some(entry) = self.places.get_mut(&number) {
             entry.state = State::Shed;
-            self.lanes.remove(number, &entry.waiting);
             wakers.extend(entry.waker.take());
         }
     }

@@ -85,7 +85,7 @@ fn newest_go_first_for_a_while_once_one_is_lost() {
     let join = |number, now| site.line.join(newcomer(number), 100, now).expect("room in the line");
     let lost = site.join(newcomer(9));
     let mut places: Vec<_> = (0..3).map(|number| site.join(newcomer(number))).collect();
-    assert!(lost.is_lost(TARGET));
+    assert!(lost.is_in_vain(TARGET));
     assert_eq!(called(&lost), Some(Called::Shed));
     assert_eq!(site.turns(&places, 2), [2, 1]);
     places.drain(1..).for_each(|place| place.used(site.key(0)));
@@ -96,7 +96,7 @@ fn newest_go_first_for_a_while_once_one_is_lost() {
     assert_eq!(site.turns(&places, 1), [0]);
     places.remove(0).used(site.key(0));
     // The oldest go first, until one is lost that came since.
-    assert!(places.remove(0).is_lost(2 * TARGET + NEWEST_FIRST_FOR));
+    assert!(places.remove(0).is_in_vain(2 * TARGET + NEWEST_FIRST_FOR));
     places.extend([8, 9].map(|number| join(number, 2 * TARGET + NEWEST_FIRST_FOR)));
     assert_eq!(site.turns(&places, 1), [3]);
 }
@@ -106,9 +106,9 @@ fn those_who_were_passed_over_before_do_not_count() {
     let site = Site::new(&[1]);
     let join = |number, now| site.line.join(newcomer(number), 100, now).expect("room in the line");
     let [lost, passed_over] = [1, 2].map(|number| join(number, 1));
-    assert!(lost.is_lost(TARGET));
+    assert!(lost.is_in_vain(TARGET));
     let places = [3, 4].map(|number| join(number, TARGET + NEWEST_FIRST_FOR));
-    assert!(passed_over.is_lost(TARGET + NEWEST_FIRST_FOR));
+    assert!(passed_over.is_in_vain(TARGET + NEWEST_FIRST_FOR));
     assert_eq!(site.turns(&places, 1), [0]);
 }
 
@@ -160,7 +160,7 @@ fn crowd_that_can_be_served_in_time_is_once_the_overload_is_over() {
 fn empty_line_begins_anew() {
     let site = Site::new(&[1]);
     let lost = site.join(newcomer(1));
-    assert!(lost.is_lost(TARGET) && site.line.is_idle());
+    assert!(lost.is_in_vain(TARGET) && site.line.is_idle());
     let places: Vec<_> = (0..2).map(|number| site.join(newcomer(number))).collect();
     assert_eq!(site.turns(&places, 1), [0]);
 }
@@ -202,13 +202,82 @@ fn places_that_are_of_no_use_to_those_who_wait_are_for_whoever_comes() {
 }
 
 #[test]
+fn session_waits_for_its_own_node_and_keeps_nobody_from_others() {
+    let site = Site::new(&[1, 1]);
+    let own = site.join(Waiting::only(client(1), site.key(0)));
+    assert_eq!([0, 1].map(|node| site.line.keeps(site.key(node))), [true, false]);
+    assert!(!site.line.keeps_all());
+    site.line.freed(site.key(1));
+    assert!(!own.has_turn(), "the place of another node is for others");
+    site.line.freed(site.key(0));
+    assert!(own.has_turn());
+    own.missed(|_| true);
+    assert_eq!(called(&own), None);
+    site.line.freed(site.key(0));
+    own.used(site.key(0));
+    assert!(site.line.is_idle());
+}
+
+#[test]
+fn sessions_and_newcomers_take_turns_at_a_node() {
+    let site = Site::new(&[1, 1]);
+    let places = [
+        site.join(Waiting::only(client(1), site.key(0))),
+        site.join(newcomer(2)),
+        site.join(newcomer(3)),
+        site.join(Waiting::only(client(4), site.key(0))),
+        site.join(Waiting::only(client(5), site.key(1))),
+        site.join(fail_over(6, &[site.key(1)])),
+    ];
+    assert_eq!(site.turns(&places, 9), [5, 0, 1, 3, 2]);
+    assert_eq!(site.line.len(), 1);
+}
+
+#[test]
+fn session_that_waits_in_vain_is_no_loss() {
+    let site = Site::new(&[1, 1]);
+    let own = site.join(Waiting::only(client(1), site.key(0)));
+    let places = [site.join(newcomer(2)), site.join(newcomer(3))];
+    assert!(own.is_in_vain(TARGET));
+    assert!(!site.line.lost_within(TARGET, TARGET));
+    assert_eq!(site.turns(&places, 2), [0, 1], "the oldest still go first");
+    let own = site.join(Waiting::only(client(1), site.key(0)));
+    site.line.freed(site.key(0));
+    assert!(!own.is_in_vain(TARGET), "its turn has just come");
+}
+
+#[test]
+fn nobody_makes_room_for_one_that_could_go_elsewhere() {
+    let site = Site::new(&[1, 1]);
+    let join = |waiting| site.line.join(waiting, 2, 1);
+    let _two = [join(newcomer(1)), join(newcomer(1))];
+    assert!(join(Waiting::only(client(2), site.key(0))).is_none());
+    assert!(!site.line.lost_within(TARGET, TARGET));
+    assert!(join(newcomer(2)).is_some());
+}
+
+#[test]
+fn sessions_are_released_from_one_node_alone() {
+    let site = Site::new(&[1, 1]);
+    let own = [0, 0, 1].map(|node| site.join(Waiting::only(client(1), site.key(node))));
+    let any = site.join(newcomer(2));
+    assert_eq!(site.line.only_for().as_slice(), [site.key(0), site.key(1)]);
+    site.line.release(site.key(0));
+    let all = [&own[0], &own[1], &own[2], &any];
+    assert_eq!(all.map(called), [Some(Called::Shed), Some(Called::Shed), None, None]);
+    assert_eq!(site.line.len(), 2);
+    site.line.freed(site.key(0));
+    assert!(any.has_turn());
+}
+
+#[test]
 fn flood_of_one_client_delays_the_others_by_one_turn_a_round() {
     let site = Site::new(&[1]);
     for is_late in [false, true] {
         let lost = site.join(newcomer(0));
         let flood: Vec<_> = (0..10_000).map(|_| site.join(newcomer(0))).collect();
         if is_late {
-            assert!(lost.is_lost(TARGET));
+            assert!(lost.is_in_vain(TARGET));
         }
         drop(lost);
         let others: Vec<_> = (1..=100).map(|number| site.join(newcomer(number))).collect();
@@ -225,7 +294,7 @@ fn client_that_comes_again_waits_for_the_round_to_end() {
     let site = Site::new(&[1]);
     let lost = site.join(newcomer(9));
     let others = [site.join(newcomer(1)), site.join(newcomer(2))];
-    assert!(lost.is_lost(TARGET));
+    assert!(lost.is_in_vain(TARGET));
     let again = site.join(newcomer(3));
     site.line.freed(site.key(0));
     assert!(again.has_turn(), "the newest goes first");
@@ -348,6 +417,8 @@ fn ten_thousand_wait_cheaply() {
 #[derive(Clone, Debug)]
 enum Event {
     Arrive(u32),
+    /// One of a session that is at a node.
+    Return(u32, usize),
     Answer(usize),
     Fail(usize),
     Leave(usize),
@@ -356,7 +427,8 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => (0u32..5).prop_map(Event::Arrive),
+        5 => (0u32..5).prop_map(Event::Arrive),
+        3 => (0u32..5, 0usize..4).prop_map(|(client, node)| Event::Return(client, node)),
         4 => (0usize..64).prop_map(Event::Answer),
         2 => (0usize..64).prop_map(Event::Fail),
         1 => (0usize..64).prop_map(Event::Leave),
@@ -366,6 +438,8 @@ fn events() -> impl Strategy<Value = Event> {
 
 struct Request {
     client: u32,
+    /// The node of its session, until it moves.
+    own: Option<usize>,
     tried: Vec<usize>,
     slot: Option<Slot>,
     place: Option<InLine>,
@@ -386,10 +460,9 @@ impl World {
         let has_turn = request.place.as_ref().is_some_and(InLine::has_turn);
         let untried = (0..self.site.members.len()).filter(|node| !request.tried.contains(node));
         let is_left = |node: &usize| has_turn || !self.site.line.keeps(self.site.key(*node));
-        let slots = untried
-            .clone()
-            .filter(is_left)
-            .find_map(|node| Some((node, self.site.members[node].enter(self.now)?)));
+        let left = untried.clone().filter(is_left);
+        let wanted = left.clone().filter(|node| request.own.is_none_or(|own| own == *node));
+        let slots = { wanted }.find_map(|node| Some((node, self.site.members[node].enter(self.now)?)));
         if let Some((node, slot)) = slots {
             request.tried.push(node);
             request.slot = Some(slot);
@@ -398,18 +471,25 @@ impl World {
             return self.requests.push(request);
         }
         if let Some(place) = &request.place {
-            let keys: Vec<_> = untried.map(|node| self.site.key(node)).collect();
+            let wanted = untried.filter(|node| request.own.is_none_or(|own| own == *node));
+            let keys: Vec<_> = wanted.map(|node| self.site.key(node)).collect();
             place.missed(|node| keys.contains(&node));
             return self.requests.push(request);
         }
         let rank = if request.tried.is_empty() { Rank::Newcomer } else { Rank::FailOver };
         let tried: Vec<_> = request.tried.iter().map(|&node| self.site.key(node)).collect();
+        // Where nobody else has room either it takes whatever there is.
+        request.own = request.own.filter(|_| { left }.any(|node| self.site.members[node].has_room()));
         request.until = self.now + TARGET;
-        request.place =
-            self.site.line.join(Waiting::new(client(request.client), rank, tried), self.longest, self.now);
-        match request.place {
-            Some(_) => self.requests.push(request),
-            None => self.shed += 1,
+        let waiting = match request.own {
+            Some(own) => Waiting::only(client(request.client), self.site.key(own)),
+            None => Waiting::new(client(request.client), rank, tried),
+        };
+        request.place = self.site.line.join(waiting, self.longest, self.now);
+        match (&request.place, request.own) {
+            (Some(_), _) => self.requests.push(request),
+            (None, Some(_)) => self.begin(Request { own: None, ..request }),
+            (None, None) => self.shed += 1,
         }
         offer_room(&self.site.members, &self.site.line, self.now);
     }
@@ -429,13 +509,26 @@ impl World {
             let place = request.place.as_ref().expect("it waits");
             match called(place) {
                 Some(Called::Turn) => self.begin(request),
-                Some(Called::Shed) => self.shed += 1,
+                Some(Called::Shed) => self.dismissed(request),
                 None => {
-                    assert!(place.is_lost(now));
-                    self.shed += 1;
+                    assert!(place.is_in_vain(now));
+                    self.dismissed(request);
                 }
             }
         }
+    }
+
+    /// One waits no longer: it moves, or is shed.
+    fn dismissed(&mut self, request: Request) {
+        match request.own {
+            Some(_) => self.begin(Request { own: None, place: None, ..request }),
+            None => self.shed += 1,
+        }
+    }
+
+    /// A request that is nowhere yet.
+    fn arrive(&mut self, client: u32, own: Option<usize>) {
+        self.begin(Request { client, own, tried: Vec::new(), slot: None, place: None, until: 0 });
     }
 
     fn step(&mut self, event: &Event) {
@@ -443,9 +536,8 @@ impl World {
             (0..self.requests.len()).filter(|n| self.requests[*n].slot.is_some()).collect();
         let pick = |which: usize| at_nodes.get(which % at_nodes.len().max(1)).copied();
         match *event {
-            Event::Arrive(client) => {
-                self.begin(Request { client, tried: Vec::new(), slot: None, place: None, until: 0 });
-            }
+            Event::Arrive(client) => self.arrive(client, None),
+            Event::Return(client, node) => self.arrive(client, Some(node % self.site.members.len())),
             Event::Answer(which) => drop(pick(which).map(|number| self.requests.swap_remove(number))),
             Event::Fail(which) => {
                 if let Some(number) = pick(which) {
@@ -471,7 +563,8 @@ impl World {
             let at_it =
                 self.requests.iter().filter(|r| r.slot.as_ref().is_some_and(|s| s.node().key() == key));
             assert_eq!(member.node.load().in_flight() as usize, at_it.count(), "places taken and given back");
-            let waits_for_it = |r: &Request| r.place.is_some() && !r.tried.contains(&number);
+            let is_of_use = |r: &Request| r.own.is_none_or(|own| own == number) && !r.tried.contains(&number);
+            let waits_for_it = |r: &Request| r.place.is_some() && is_of_use(r);
             assert!(!member.has_room() || !self.requests.iter().any(waits_for_it), "nobody is left behind");
         }
         assert!(
@@ -490,7 +583,7 @@ proptest! {
         let mut waiting: Vec<_> =
             clients.iter().enumerate().map(|(number, &of)| (number, of, site.join(newcomer(of)))).collect();
         if is_late {
-            prop_assert!(lost.is_lost(TARGET));
+            prop_assert!(lost.is_in_vain(TARGET));
         }
         drop(lost);
         let mut had = [0usize; 6];
