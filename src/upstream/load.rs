@@ -67,10 +67,10 @@ impl Load {
         is_free
     }
 
-    /// One that waited got its head, after so long, and not a bad one.
-    pub(super) fn answered(&self, waited: Duration, now: u64) {
+    /// One that waited got its head, after so long, and not a bad one. Whether the node takes more from now on.
+    pub(super) fn answered(&self, waited: Duration, now: u64) -> bool {
         self.end_wait();
-        self.limit.answered(waited, self.waiting(), now);
+        self.limit.answered(waited, self.waiting(), now)
     }
 
     /// One waits no longer for a head.
@@ -85,9 +85,9 @@ impl Load {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// An attempt failed.
-    pub(super) fn failed(&self, now: u64) {
-        self.limit.failed(self.waiting(), now);
+    /// An attempt failed. Whether the node takes more from now on.
+    pub(super) fn failed(&self, now: u64) -> bool {
+        self.limit.failed(self.waiting(), now)
     }
 
     /// An attempt is slow for reasons of its own, and does not count until [`Load::stop_lingering`].

@@ -348,9 +348,9 @@ impl Node {
     /// An attempt at it failed.
     pub(super) fn failed(&self, fault: Fault, now: u64) {
         self.was_cut.fetch_or(fault == Fault::Cut, Ordering::Relaxed);
-        if fault != Fault::Unreachable {
-            // Who is refused leaves nothing at the node that could be too much, and goes on to another one or waits.
-            self.load.failed(now);
+        // Who is refused leaves nothing at the node that could be too much, and goes on to another one or waits.
+        if fault != Fault::Unreachable && self.load.failed(now) {
+            self.takes_more();
         }
         self.traffic.lock().evidence.failed(fault, now);
     }

@@ -74,13 +74,21 @@ impl Node {
     /// A request got the head of its answer, so long after it was with the node, where that says anything of the node: there
     /// may be room for one that waits.
     pub(super) fn answered_one(&self, waited: Option<Duration>, now: u64) {
-        match waited {
-            Some(waited) => self.load().answered(waited, now),
-            None => self.load().end_wait(),
+        let takes_more = waited.is_some_and(|waited| self.load().answered(waited, now));
+        if waited.is_none() {
+            self.load().end_wait();
         }
         if !self.counts_whole_requests() {
             self.room.line.freed(self.key());
         }
+        if takes_more {
+            self.takes_more();
+        }
+    }
+
+    /// Its limit was raised: there may be room for several that wait.
+    pub(super) fn takes_more(&self) {
+        self.room.line.offer(self.key(), self.room(None));
     }
 
     /// A request is no longer at it, and whether it was still waiting for the head of its answer: there may be room for one

@@ -131,8 +131,8 @@ impl Limit {
         waited >= u64::from(self.linger_after.load(Ordering::Relaxed))
     }
 
-    /// The head of an answer came after `waited`, and `waiting` others still wait.
-    pub(super) fn answered(&self, waited: Duration, waiting: u32, now: u64) {
+    /// The head of an answer came after `waited`, and `waiting` others still wait. Whether the limit rose because of it.
+    pub(super) fn answered(&self, waited: Duration, waiting: u32, now: u64) -> bool {
         let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX).min(LONGEST_WAIT);
         let count = if micros >= PROMPT * 1_000 && self.may_linger(micros / 1_000) {
             // They say nothing of how long others wait, unless there are many of them.
@@ -142,20 +142,18 @@ impl Limit {
         };
         let due = self.due.load(Ordering::Relaxed);
         if now < due || due == 0 && self.begin(now.saturating_sub(micros / 1_000)) {
-            return;
+            return false;
         }
-        if count >= u64::from(self.enough.load(Ordering::Relaxed)) || now >= due + LONGEST_WINDOW {
-            self.close(waiting, now);
-        }
+        let is_enough = count >= u64::from(self.enough.load(Ordering::Relaxed));
+        (is_enough || now >= due + LONGEST_WINDOW) && self.close(waiting, now)
     }
 
-    /// An attempt failed.
-    pub(super) fn failed(&self, waiting: u32, now: u64) {
+    /// An attempt failed. Whether the limit rose because of it.
+    pub(super) fn failed(&self, waiting: u32, now: u64) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let due = self.due.load(Ordering::Relaxed);
-        if due != 0 && now >= due && failures >= self.enough.load(Ordering::Relaxed) {
-            self.close(waiting, now);
-        }
+        let is_enough = failures >= self.enough.load(Ordering::Relaxed);
+        due != 0 && now >= due && is_enough && self.close(waiting, now)
     }
 
     /// The node was taken out, or is gone.
@@ -186,11 +184,11 @@ impl Limit {
         true
     }
 
-    /// Closes the window under way, unless somebody else does.
-    fn close(&self, waiting: u32, now: u64) {
-        let Some(mut learning) = self.learner.try_lock() else { return };
+    /// Closes the window under way, unless somebody else does. Whether the limit rose because of it.
+    fn close(&self, waiting: u32, now: u64) -> bool {
+        let Some(mut learning) = self.learner.try_lock() else { return false };
         if now < self.due.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
         let answers = self.answers.swap(0, Ordering::Relaxed);
         let (count, waits) = (answers >> WAITS, answers & ((1 << WAITS) - 1));
@@ -213,11 +211,13 @@ impl Limit {
         self.due.store(now + length as u64, Ordering::Relaxed);
         let ease = learner.ease(&window).map_or(NONE, |ease| whole(ease.max(PROMPT as f64)));
         self.linger_after.store(ease, Ordering::Relaxed);
-        self.publish(learner);
+        self.publish(learner)
     }
 
-    fn publish(&self, learner: &Learner) {
-        self.most.store(learner.most().map_or(NONE, whole), Ordering::Relaxed);
+    /// Whether it is more than it was.
+    fn publish(&self, learner: &Learner) -> bool {
+        let most = learner.most().map_or(NONE, whole);
+        most > self.most.swap(most, Ordering::Relaxed)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -375,6 +376,36 @@ fn as_many_go_on_as_there_is_room_for() {
     }
     assert_eq!(places.iter().filter(|place| place.has_turn()).count(), 3, "those who have a turn count");
     assert_eq!(site.line.len(), 6);
+}
+
+#[test]
+fn limit_that_is_raised_lets_all_go_on_that_it_has_room_for() {
+    let site = Site::new(&[0]);
+    let (node, limit) = (&site.members[0].node, site.members[0].node.load().limit());
+    let enter = |now| site.members[0].enter(now);
+    site.members[0].bound();
+    for now in (1_000..3_000).step_by(20) {
+        let mut slot = enter(now).expect("no limit yet");
+        slot.answered(Some(Duration::from_millis(20)), now + 20);
+    }
+    limit.fell(3_000);
+    let mut slots: VecDeque<_> = std::iter::from_fn(|| enter(3_000)).collect();
+    let before = limit.most().expect("it comes back under a limit");
+    assert_eq!(slots.len() as u32, before);
+    let mut places: VecDeque<_> = (0..100).map(|number| site.join(newcomer(number))).collect();
+    let mut most_at_once = 0;
+    for now in 3_001..3_040 {
+        let mut slot = slots.pop_front().expect("one is at it");
+        slot.answered(Some(Duration::from_millis(1)), now);
+        let called = places.iter().take_while(|place| place.has_turn()).count();
+        for place in places.drain(..called) {
+            slots.push_back(enter(now).expect("its turn is of use"));
+            place.used(site.key(0));
+        }
+        assert!(!site.members[0].has_room(), "{} of {:?} at it", node.load().waiting(), limit.most());
+        most_at_once = most_at_once.max(called);
+    }
+    assert!(limit.most() > Some(before) && most_at_once > 1, "{:?}, {most_at_once} at once", limit.most());
 }
 
 #[test]
