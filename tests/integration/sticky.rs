@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::drain::done;
 use crate::support::{
     Answer, Bookend, Client, Gate, Origin, Reload, Site, TempDirectory, check, eventually, until,
 };
@@ -261,20 +262,21 @@ fn session_waits_in_line_for_its_own_node_and_newcomers_do_not() {
 }
 
 #[test]
-fn session_that_waits_moves_when_its_node_is_gone_and_who_leaves_leaves_at_once() {
-    let mut full = Full::start("queue: { target: 10s }");
-    let _holding = full.occupy();
+fn session_that_waits_moves_when_its_node_is_taken_out_and_who_leaves_leaves_at_once() {
+    let full = Full::start("queue: { target: 10s }");
+    let mut holding = full.occupy();
     drop(full.send("/"));
     until("who left is out of the line", || full.waited("left") == 1);
     let served = full.other.count();
     let mut waiting = full.send("/");
     full.until_in_line(1);
     assert_eq!(full.other.count(), served, "who left went nowhere else");
-    full.node.stop();
-    full.gate.open();
+    done(&full.bookend, "drain web/web-01 --for 5m --reason test");
     assert_eq!(waiting.read_answer("GET").text(), "other");
     full.until_in_line(0);
     assert_eq!(full.waited("shed"), 0);
+    full.gate.open();
+    assert_eq!(holding.read_answer("GET").text(), "full");
 }
 
 #[test]
