@@ -59,6 +59,8 @@ pub struct Vigil {
     began: u64,
     /// What it has to say against the node.
     testimony: Testimony,
+    /// Whether it was counted as slow, or known to be.
+    is_late: bool,
     /// Whether it is slow for reasons of its own, and takes no place of those that wait.
     is_lingering: bool,
 }
@@ -211,7 +213,14 @@ impl Vigil {
     /// node, but gives it up as others do.
     pub fn new(node: &Arc<Node>, patience: Patience, began: u64, is_slow: bool) -> Self {
         let testimony = if is_slow { Testimony::None } else { Testimony::Ready };
-        let mut vigil = Self { node: Arc::clone(node), patience, began, testimony, is_lingering: false };
+        let mut vigil = Self {
+            node: Arc::clone(node),
+            patience,
+            began,
+            testimony,
+            is_late: is_slow,
+            is_lingering: false,
+        };
         if is_slow {
             vigil.linger_after(PATIENCE, began);
         }
@@ -221,7 +230,9 @@ impl Vigil {
     /// Looks after the node once the attempt has waited for [`PATIENCE`], and then from time to time. Says whether the
     /// attempt should give it up at `now`.
     pub fn look(&mut self, now: u64) -> bool {
-        self.linger_after(now.saturating_sub(self.began), now);
+        let waited = now.saturating_sub(self.began);
+        self.is_late = self.is_late || self.node.load().limit().is_late(waited);
+        self.linger_after(waited, now);
         if self.testimony == Testimony::Ready {
             self.testimony = Testimony::Borne;
             self.node.silence().bear_witness(self.began);

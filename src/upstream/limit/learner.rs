@@ -95,10 +95,14 @@ impl Learner {
         (self.tuning.enough, part.clamp(self.tuning.shortest_window, 1_000.0))
     }
 
-    /// The longest wait at which the node is at ease, in milliseconds, if it is at the end of `window`.
-    pub(super) fn ease(&self, window: &Window) -> Option<f64> {
-        let ease = self.usual?.ease(&self.tuning);
-        (window.wait <= ease && !window.is_late_for_many()).then_some(ease)
+    /// The longest wait at which the node is at ease, in milliseconds, once that is known.
+    pub(super) fn ease(&self) -> Option<f64> {
+        Some(self.usual?.ease(&self.tuning))
+    }
+
+    /// Whether it is at the end of `window`.
+    pub(super) fn is_at_ease(&self, window: &Window) -> bool {
+        !window.is_slow && self.ease().is_some_and(|ease| window.wait <= ease)
     }
 
     /// Learns from a window.

@@ -34,6 +34,9 @@ const LONGEST_WAIT: u64 = (1 << 24) - 1;
 /// A window is closed after this time even if little happened, in milliseconds.
 const LONGEST_WINDOW: u64 = 2_000;
 
+/// One of so many that come to be slow is no exception: the node is.
+const LATE_FOR_MANY: u64 = 3;
+
 /// An attempt that waits for longer than this may linger, in milliseconds.
 const PROMPT: u64 = super::PATIENCE;
 
@@ -43,7 +46,9 @@ pub struct Limit {
     most: AtomicU32,
     /// Answers of the window under way and their waits, as [`WAITS`] says.
     answers: AtomicU64,
-    /// Answers to attempts that were slow for reasons of their own.
+    /// The same of those that had waited for so long that they may be slow for reasons of their own.
+    slow: AtomicU64,
+    /// Attempts that came to have waited for that long.
     late: AtomicU32,
     failures: AtomicU32,
     /// Attempts that took the last place, or found none, or went elsewhere because there was none.
@@ -53,7 +58,9 @@ pub struct Limit {
     due: AtomicU64,
     /// The fewest answers of a window.
     enough: AtomicU32,
-    /// How long an attempt has to wait before it may linger, in milliseconds; [`NONE`] while the node is not at ease.
+    /// How long an attempt has to wait to be slow, in milliseconds; [`NONE`] while little is known.
+    slow_after: AtomicU32,
+    /// How long it has to wait before it may linger: the same, or [`NONE`] while the node is not at ease.
     linger_after: AtomicU32,
     learner: Mutex<Learning>,
 }
@@ -77,12 +84,14 @@ impl Limit {
         Self {
             most: AtomicU32::new(NONE),
             answers: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
             late: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             filled: AtomicU32::new(0),
             opened: AtomicU64::new(0),
             due: AtomicU64::new(0),
             enough: AtomicU32::new(tuning.enough),
+            slow_after: AtomicU32::new(NONE),
             linger_after: AtomicU32::new(NONE),
             learner: Mutex::new(Learning { learner: Learner::new(tuning), told: None }),
         }
@@ -125,6 +134,15 @@ impl Limit {
         self.learner.lock().learner.held().map(whole)
     }
 
+    /// Whether an attempt that has waited for so many milliseconds is slow. Each is asked for until it is, and then counted.
+    pub(super) fn is_late(&self, waited: u64) -> bool {
+        let is_late = waited >= u64::from(self.slow_after.load(Ordering::Relaxed));
+        if is_late {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+        is_late
+    }
+
     /// Whether an attempt that has waited for so many milliseconds, while the node answers others, is slow for reasons of
     /// its own.
     pub(super) fn may_linger(&self, waited: u64) -> bool {
@@ -134,12 +152,9 @@ impl Limit {
     /// The head of an answer came after `waited`, and `waiting` others still wait. Whether the limit rose because of it.
     pub(super) fn answered(&self, waited: Duration, waiting: u32, now: u64) -> bool {
         let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX).min(LONGEST_WAIT);
-        let count = if micros >= PROMPT * 1_000 && self.may_linger(micros / 1_000) {
-            // They say nothing of how long others wait, unless there are many of them.
-            u64::from(self.late.fetch_add(1, Ordering::Relaxed)) + 1
-        } else {
-            (self.answers.fetch_add(1 << WAITS | micros, Ordering::Relaxed) >> WAITS) + 1
-        };
+        let is_slow = micros / 1_000 >= u64::from(self.slow_after.load(Ordering::Relaxed));
+        let answers = if is_slow { &self.slow } else { &self.answers };
+        let count = (answers.fetch_add(1 << WAITS | micros, Ordering::Relaxed) >> WAITS) + 1;
         let due = self.due.load(Ordering::Relaxed);
         if now < due || due == 0 && self.begin(now.saturating_sub(micros / 1_000)) {
             return false;
@@ -190,15 +205,25 @@ impl Limit {
         if now < self.due.load(Ordering::Relaxed) {
             return false;
         }
-        let answers = self.answers.swap(0, Ordering::Relaxed);
-        let (count, waits) = (answers >> WAITS, answers & ((1 << WAITS) - 1));
+        let take = |answers: &AtomicU64| {
+            let answers = answers.swap(0, Ordering::Relaxed);
+            (answers >> WAITS, answers & ((1 << WAITS) - 1))
+        };
+        let (prompt, slow) = (take(&self.answers), take(&self.slow));
+        // Those that are slow say nothing of how long others wait, unless that is how long those wait that come now.
+        let is_slow = u64::from(self.late.swap(0, Ordering::Relaxed)) * LATE_FOR_MANY > prompt.0
+            || prompt.0 == 0 && slow.0 > 0;
+        let (waited, waits) = if is_slow { (prompt.0 + slow.0, prompt.1 + slow.1) } else { prompt };
+        // While the node was at ease they lingered, and took no place.
+        let lingered = !is_slow && self.linger_after.load(Ordering::Relaxed) != NONE;
+        let count = if lingered { prompt.0 } else { prompt.0 + slow.0 };
         let opened = self.opened.swap(now, Ordering::Relaxed);
         let window = Window {
             end: now,
             length: now.saturating_sub(opened).max(1) as f64,
             answers: u32::try_from(count).unwrap_or(u32::MAX),
-            wait: if count == 0 { 0.0 } else { waits as f64 / count as f64 / 1_000.0 },
-            late: self.late.swap(0, Ordering::Relaxed),
+            wait: if waited == 0 { 0.0 } else { waits as f64 / waited as f64 / 1_000.0 },
+            is_slow,
             failures: self.failures.swap(0, Ordering::Relaxed),
             filled: self.filled.swap(0, Ordering::Relaxed),
             waiting,
@@ -209,8 +234,10 @@ impl Limit {
         let (enough, length) = learner.window();
         self.enough.store(enough, Ordering::Relaxed);
         self.due.store(now + length as u64, Ordering::Relaxed);
-        let ease = learner.ease(&window).map_or(NONE, |ease| whole(ease.max(PROMPT as f64)));
-        self.linger_after.store(ease, Ordering::Relaxed);
+        let ease = learner.ease().map(|ease| whole(ease.max(PROMPT as f64)));
+        self.slow_after.store(ease.unwrap_or(NONE), Ordering::Relaxed);
+        let is_at_ease = learner.is_at_ease(&window);
+        self.linger_after.store(ease.filter(|_| is_at_ease).unwrap_or(NONE), Ordering::Relaxed);
         self.publish(learner)
     }
 

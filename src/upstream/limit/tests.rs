@@ -108,6 +108,38 @@ fn burst_on_a_healthy_node_is_held_back_by_nothing() {
 }
 
 #[test]
+fn long_polls_that_are_answered_now_and_then_make_a_node_no_slower() {
+    let member = member();
+    let (node, load) = (&member.node, member.node.load());
+    let mut now = 1_000;
+    let answer = |now: &mut u64, millis: u64| {
+        let mut slot = member.enter(*now).expect("a place");
+        *now += millis;
+        slot.answered(Some(Duration::from_millis(millis)), *now);
+        node.answered(*now);
+    };
+    (0..1_500).for_each(|_| answer(&mut now, 20));
+    // For a moment it is not at ease, so that nobody lingers.
+    (0..10).for_each(|_| answer(&mut now, 300));
+    let poll = |now: u64| {
+        let slot = member.enter(now).expect("a place");
+        (now, Vigil::new(node, Patience::Endless, now, false), slot)
+    };
+    let mut polls: VecDeque<_> = (0..6).map(|_| poll(now)).collect();
+    // Of six answers one comes after six seconds, and the others at once.
+    for _ in 0..12 {
+        (0..5).for_each(|_| answer(&mut now, 5));
+        now += 975;
+        polls.iter_mut().for_each(|(_, vigil, _)| assert!(!vigil.look(now)));
+        let (since, vigil, mut slot) = polls.pop_front().expect("one is at it");
+        drop(vigil);
+        slot.answered(Some(Duration::from_millis(now - since)), now);
+        polls.push_back(poll(now));
+    }
+    assert_eq!((load.in_flight(), load.waiting()), (6, 1), "all but the last have waited for long");
+}
+
+#[test]
 fn node_that_fell_in_full_flight_comes_back_under_less_than_it_fell_with() {
     let mut site = Site::new(16);
     site.run(3_000, 3);

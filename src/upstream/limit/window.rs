@@ -13,12 +13,12 @@ pub(super) struct Window {
     pub(super) end: u64,
     /// How long it was; more than 0.
     pub(super) length: f64,
-    /// Heads that came.
+    /// Heads that came, but for those that were so slow that they seem to have reasons of their own.
     pub(super) answers: u32,
     /// How long they were waited for, on average.
     pub(super) wait: f64,
-    /// Heads besides that were so slow that they seemed to have reasons of their own.
-    pub(super) late: u32,
+    /// Whether so many attempts came to be slow that they are no exceptions: the node is.
+    pub(super) is_slow: bool,
     /// Attempts that failed.
     pub(super) failures: u32,
     /// Attempts that took the last place, or found none, or went elsewhere because there was none.
@@ -40,11 +40,6 @@ impl Window {
     /// node is full at the end.
     pub(super) fn is_pressed(&self) -> bool {
         self.filled * 2 > self.answers || self.is_full && self.filled > 0
-    }
-
-    /// Whether so many heads were slow that they are no exceptions: the node is.
-    pub(super) fn is_late_for_many(&self) -> bool {
-        self.late * 3 > self.answers
     }
 
     /// Whether so many attempts wait that this may be why.
