@@ -1,9 +1,10 @@
 //! `bookend demo`: two nodes and bookend in front of them on this machine, under load, while things go wrong.
 //!
-//! Every part is a process of its own ([`site`]), so that a node can be killed for real. The [`script`] does things to
-//! them, the [`load`] asks and judges what it gets, the [`scene`] keeps what there is to see, the [`screen`] shows it.
+//! Every part is a process of its own ([`site`]), so that a node can be killed for real. A story ([`killed`]) does
+//! things to them, the [`load`] asks and judges what it gets, the [`scene`] keeps what there is to see, the [`screen`] shows it.
 
 mod directory;
+mod killed;
 mod lifeline;
 mod load;
 mod node;
@@ -13,8 +14,8 @@ mod process;
 mod question;
 mod scene;
 mod screen;
-mod script;
 mod site;
+mod stage;
 mod tally;
 
 use std::io;
@@ -30,8 +31,8 @@ pub use self::node::serve_node;
 use self::picture::{Advice, Picture, Staying};
 use self::scene::{Scene, watch};
 use self::screen::Screen;
-use self::script::Stage;
 use self::site::Site;
+use self::stage::Stage;
 
 /// From one picture to the next.
 const FRAME: Duration = Duration::from_millis(100);

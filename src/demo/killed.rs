@@ -1,32 +1,19 @@
-//! What is done to the site, and when.
+//! The story of a server that dies and comes back, of a new configuration and of a crowd.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Method;
 
 use super::DemoError;
 use super::load::{CROWD, Clients, Load, RATE};
-use super::scene::Scene;
-use super::site::{NODES, PATIENCE, Site, ask};
-use crate::clock;
-use crate::terminal::{counted, grouped, seconds};
+use super::site::{NODES, ask};
+use super::stage::Stage;
+use crate::terminal::{counted, seconds};
 
-/// From one look at processes and conditions to the next.
-const LOOK: Duration = Duration::from_millis(20);
-/// How long a node that somebody else killed stays dead.
-const DEAD: Duration = Duration::from_secs(5);
 /// The node that things happen to.
 const VICTIM: usize = 1;
 /// What has to be answered between two acts, however slow the machine is.
 const BETWEEN_ACTS: u64 = 50;
-
-/// The site, and who watches it.
-pub(super) struct Stage<'a> {
-    pub(super) site: &'a mut Site,
-    pub(super) scene: &'a Scene,
-    pub(super) length: Duration,
-}
 
 impl Stage<'_> {
     /// The whole play, from the first request to the last answer.
@@ -46,14 +33,6 @@ impl Stage<'_> {
         load.finish().await;
         self.scene.tell("the load ends");
         self.count().await
-    }
-
-    /// Keeps the site as it is, and starts again what somebody kills.
-    pub(super) async fn stay(&mut self) -> Result<(), DemoError> {
-        self.scene.open_end();
-        loop {
-            self.look_after().await?;
-        }
     }
 
     fn kill(&mut self) {
@@ -109,17 +88,6 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Waits until bookend has counted what the clients have.
-    async fn count(&mut self) -> Result<(), DemoError> {
-        let ended = self.scene.tally.lock().ended;
-        let failed = self.scene.tally.lock().failed;
-        // A request that failed may be one that bookend never saw.
-        let wanted = ended - failed;
-        self.until_that("bookend has counted every request", |stage| stage.scene.counted() >= wanted).await?;
-        self.scene.tell(format!("bookend counted {} requests", grouped(self.scene.counted())));
-        Ok(())
-    }
-
     /// Waits until this share of the time is over and some requests were answered, however slow the machine is.
     async fn until(&mut self, share: f64) -> Result<(), DemoError> {
         let (at, before) = (self.length.mul_f64(share), self.scene.tally.lock().ended);
@@ -130,37 +98,6 @@ impl Stage<'_> {
             stage.scene.tally.lock().ended >= before + BETWEEN_ACTS
         })
         .await
-    }
-
-    async fn until_that(
-        &mut self,
-        what: &'static str,
-        holds: impl Fn(&Self) -> bool,
-    ) -> Result<(), DemoError> {
-        let began = self.scene.age();
-        while !holds(self) {
-            if self.scene.age() > began + PATIENCE {
-                return Err(DemoError::TooLong(what));
-            }
-            self.look_after().await?;
-        }
-        Ok(())
-    }
-
-    /// A moment's wait, in which it is seen to that every process is as it should be.
-    async fn look_after(&mut self) -> Result<(), DemoError> {
-        tokio::time::sleep(LOOK).await;
-        let now = clock::now();
-        for name in self.site.look_after(now)? {
-            self.scene.show_processes(self.site);
-            self.scene.tell(format!("{name} has ended, and not by our hand"));
-        }
-        while let Some((index, name)) = self.site.dead_for(DEAD, now) {
-            self.site.start_node(index).await?;
-            self.scene.show_processes(self.site);
-            self.scene.tell(format!("{name} is started again"));
-        }
-        Ok(())
     }
 }
 
