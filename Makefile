@@ -10,7 +10,7 @@ DOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: ## a site under load: a server is killed and comes back, nobody sees it; DEMO=--stay keeps it up
+demo: ## a site under load: a server is killed, another time one is forgotten; DEMO=--stay keeps it up
 	@scripts/setup build
 	$(CARGO) build --locked --profile quick --bin bookend
 	@$(QUICK)/bookend demo $(DEMO)

@@ -83,6 +83,22 @@ pub fn paint(text: &str, colour: Colour, has_colour: bool) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
+/// The text in lines of at most `width` signs, broken between words; a word that is longer has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A short time, given in seconds.
 pub fn seconds(seconds: f64) -> String {
     match seconds {
@@ -121,6 +137,15 @@ mod tests {
     fn colour_does_not_move_columns() {
         let rows = [vec![Cell::text("a").in_colour(Colour::Red), Cell::text("b")], vec![Cell::text("cc")]];
         assert_eq!(aligned(&rows, true), "  \x1b[31ma\x1b[0m   b\n  cc\n");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one", 7), ["one"]);
+        assert_eq!(wrapped("", 7), [""]);
+        assert_eq!(wrapped("a loooooong word", 5), ["a", "loooooong", "word"]);
+        assert_eq!(wrapped("äöü äöü", 7), ["äöü äöü"]);
     }
 
     #[test]

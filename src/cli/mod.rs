@@ -45,7 +45,7 @@ enum Command {
     Status(status::Wanted),
     /// Let a running bookend read its configuration again, and wait for the outcome
     Reload(reload::Wanted),
-    /// See what it does: two servers of its own under load, one is killed and comes back
+    /// See what it does: two servers of its own under load, of which one is killed and one forgotten
     Demo(demo::Wanted),
     #[command(hide = true)]
     DemoNode(demo::Node),

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use http::Method;
 
 use super::DemoError;
-use super::load::{CROWD, Clients, Load, RATE};
+use super::load::{CROWD, Clients, Load};
 use super::site::{NODES, ask};
 use super::stage::Stage;
-use crate::terminal::{counted, seconds};
+use super::story::Story;
+use crate::terminal::{counted, grouped, seconds};
 
 /// The node that things happen to.
 const VICTIM: usize = 1;
-/// What has to be answered between two acts, however slow the machine is.
-const BETWEEN_ACTS: u64 = 50;
 
 impl Stage<'_> {
-    /// The whole play, from the first request to the last answer.
-    pub(super) async fn play(&mut self) -> Result<(), DemoError> {
+    /// The story of the server that dies, from the first request to the last answer.
+    pub(super) async fn play_killed(&mut self) -> Result<(), DemoError> {
+        let rate = Story::Killed.rate();
         let clients = Arc::new(Clients::new(self.site.address(), Arc::clone(&self.scene.tally)));
-        self.scene.tell(format!("load begins: {RATE} requests a second; GET, PUT, and POST with a key"));
-        let load = Load::steady(&clients);
+        self.scene.tell(format!("load begins: {rate} requests a second; GET, PUT, and POST with a key"));
+        let load = Load::steady(&clients, rate);
         self.until(0.15).await?;
         self.kill();
         self.until(0.42).await?;
@@ -61,7 +61,8 @@ impl Stage<'_> {
         let asking = ask(&self.site.socket(), &Method::POST, "/reload").await;
         let answer = asking.map_err(DemoError::system("reloading"))?;
         if !answer.status.is_success() {
-            return Err(DemoError::Reload(String::from_utf8_lossy(&answer.body).into_owned()));
+            let why = String::from_utf8_lossy(&answer.body).into_owned();
+            return Err(DemoError::Refused { what: "reload", why });
         }
         let name = name(VICTIM);
         self.scene.tell(format!("configuration reloaded: {name} now has twice the weight"));
@@ -69,35 +70,35 @@ impl Stage<'_> {
     }
 
     async fn overload(&mut self, clients: &Arc<Clients>) -> Result<(), DemoError> {
-        let ended = |stage: &Self| stage.scene.tally.lock().ended;
+        let counts = |stage: &Self| {
+            let tally = stage.scene.tally.lock();
+            (tally.ended, tally.turned_away)
+        };
         self.scene.tally.lock().forget_latencies();
-        let (before, began) = (ended(self), self.scene.age());
+        let (before, began) = (counts(self), self.scene.age());
         self.scene.tell(format!("overload: {CROWD} clients more, each as fast as it is answered"));
         let burst = Load::burst(clients);
         self.until(0.9).await?;
         burst.finish().await;
-        let (requests, took) = (ended(self) - before, self.scene.age() - began);
+        let (after, took) = (counts(self), self.scene.age() - began);
         let within = self.scene.tally.lock().within(0.99).unwrap_or_default();
         self.scene.tally.lock().forget_latencies();
+        let turned_away = match after.1 - before.1 {
+            0 => String::new(),
+            count => format!(", {} turned away", grouped(count)),
+        };
         self.scene.tell(format!(
-            "overload over: {} in {}, 99 % in {}",
-            counted(requests, "request"),
+            "overload over: {} in {}, 99 % in {}{turned_away}",
+            counted(after.0 - before.0, "request"),
             seconds(took.as_secs_f64()),
             seconds(within.as_secs_f64()),
         ));
         Ok(())
     }
 
-    /// Waits until this share of the time is over and some requests were answered, however slow the machine is.
+    /// Waits until this share of the time is over.
     async fn until(&mut self, share: f64) -> Result<(), DemoError> {
-        let (at, before) = (self.length.mul_f64(share), self.scene.tally.lock().ended);
-        while self.scene.age() < at {
-            self.look_after().await?;
-        }
-        self.until_that("requests are answered", |stage| {
-            stage.scene.tally.lock().ended >= before + BETWEEN_ACTS
-        })
-        .await
+        self.wait(self.length.mul_f64(share).saturating_sub(self.scene.age())).await
     }
 }
 

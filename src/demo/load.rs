@@ -14,12 +14,10 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::question::Question;
+use super::question::{Question, Verdict};
 use super::tally::Tally;
 use crate::clock;
 
-/// Steady requests a second.
-pub(super) const RATE: u32 = 300;
 /// Clients that the burst adds.
 pub(super) const CROWD: usize = 100;
 
@@ -52,10 +50,10 @@ pub(super) struct Clients {
 }
 
 impl Load {
-    /// [`RATE`] requests a second, whatever becomes of those before.
-    pub(super) fn steady(clients: &Arc<Clients>) -> Self {
+    /// So many requests a second, whatever becomes of those before.
+    pub(super) fn steady(clients: &Arc<Clients>, rate: u32) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(keep_pace(Arc::clone(clients), stopped));
+        let task = tokio::spawn(keep_pace(Arc::clone(clients), rate, stopped));
         Self { stop, task }
     }
 
@@ -75,14 +73,15 @@ impl Load {
 }
 
 /// Asks what is due by the clock, not by what was answered: a site that is slow gets no fewer requests.
-async fn keep_pace(clients: Arc<Clients>, stopped: watch::Receiver<bool>) {
+async fn keep_pace(clients: Arc<Clients>, rate: u32, stopped: watch::Receiver<bool>) {
     let began = clock::now();
+    let due_at = |number: u32| began + Duration::from_secs(1) / rate * number;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (mut due, mut running) = (0, JoinSet::new());
     while !*stopped.borrow() {
         let now = clock::now();
-        while due_at(began, due) <= now && running.len() < MOST_DUE {
-            let (clients, room, at) = (Arc::clone(&clients), Arc::clone(&room), due_at(began, due));
+        while due_at(due) <= now && running.len() < MOST_DUE {
+            let (clients, room, at) = (Arc::clone(&clients), Arc::clone(&room), due_at(due));
             running.spawn(async move {
                 // It is never closed.
                 let _place = room.acquire().await;
@@ -91,15 +90,10 @@ async fn keep_pace(clients: Arc<Clients>, stopped: watch::Receiver<bool>) {
             due += 1;
         }
         while running.try_join_next().is_some() {}
-        let next = due_at(began, due).saturating_duration_since(clock::now());
+        let next = due_at(due).saturating_duration_since(clock::now());
         tokio::time::sleep(if next.is_zero() { STEP } else { next }).await;
     }
     running.join_all().await;
-}
-
-/// When the request with this number is due.
-fn due_at(began: Instant, number: u32) -> Instant {
-    began + Duration::from_secs(1) / RATE * number
 }
 
 async fn crowd(clients: Arc<Clients>, stopped: watch::Receiver<bool>) {
@@ -132,12 +126,13 @@ impl Clients {
         let took = clock::now().saturating_duration_since(due);
         let mut tally = self.tally.lock();
         match outcome {
-            Ok(node) => tally.answered(&node, took),
+            Ok(Verdict::Right(node)) => tally.answered(&node, took),
+            Ok(Verdict::TurnedAway) => tally.turned_away(took),
             Err(how) => tally.failed(format!("{}: {how}", question.name())),
         }
     }
 
-    async fn exchange(&self, question: &Question) -> Result<String, String> {
+    async fn exchange(&self, question: &Question) -> Result<Verdict, String> {
         let host = self.host.as_ref().ok_or("an address that is no host")?;
         let request = question.to_request(host).map_err(|why| why.to_string())?;
         let mut connection = match self.pooled() {
@@ -147,12 +142,12 @@ impl Clients {
         let answer = connection.send_request(request).await.map_err(|why| in_full(&why))?;
         let (head, body) = answer.into_parts();
         let body = to_bytes(Body::new(body), LARGEST_ANSWER).await.map_err(|why| in_full(&why))?;
-        let node = question.judge(&http::Response::from_parts(head, ()), &body)?;
+        let verdict = question.judge(&http::Response::from_parts(head, ()), &body)?;
         // One that the answer said would be closed is not kept.
         if connection.ready().await.is_ok() {
             self.idle.lock().push(connection);
         }
-        Ok(node)
+        Ok(verdict)
     }
 
     /// The connection that was used last, unless it has been closed.

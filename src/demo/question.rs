@@ -10,6 +10,15 @@ const PAGES: u64 = 500;
 /// Lines of a body that is sent: about 2 KiB.
 const LINES: usize = 40;
 
+/// What a client got, if that is in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The right answer, of the node with this name.
+    Right(String),
+    /// bookend's own word that it is too much now, and when to come again.
+    TurnedAway,
+}
+
 /// A request and the only right answer to it.
 #[derive(Debug)]
 pub(super) struct Question {
@@ -48,8 +57,13 @@ impl Question {
         })
     }
 
-    /// The node that gave this answer, or what is wrong with it.
-    pub(super) fn judge(&self, answer: &Response<()>, body: &[u8]) -> Result<String, String> {
+    /// What this answer is, or what is wrong with it.
+    pub(super) fn judge(&self, answer: &Response<()>, body: &[u8]) -> Result<Verdict, String> {
+        let headers = answer.headers();
+        let is_told_when = headers.contains_key(header::RETRY_AFTER) && !headers.contains_key(NODE);
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE && is_told_when {
+            return Ok(Verdict::TurnedAway);
+        }
         if answer.status() != StatusCode::OK {
             return Err(answer.status().to_string());
         }
@@ -60,8 +74,8 @@ impl Question {
         if !is_right {
             return Err(format!("a wrong body of {} bytes", body.len()));
         }
-        let node = answer.headers().get(NODE).and_then(|node| node.to_str().ok());
-        node.map(str::to_owned).ok_or_else(|| "an answer of no node".to_owned())
+        let node = headers.get(NODE).and_then(|node| node.to_str().ok());
+        node.map(|node| Verdict::Right(node.to_owned())).ok_or_else(|| "an answer of no node".to_owned())
     }
 
     /// The question in a few words.
@@ -81,11 +95,26 @@ mod tests {
     #[test]
     fn only_the_right_answer_is_right() {
         let get = Question::number(0);
-        assert_eq!(get.judge(&answer(200), page("/pages/0").as_bytes()), Ok("web-01".to_owned()));
+        assert_eq!(
+            get.judge(&answer(200), page("/pages/0").as_bytes()),
+            Ok(Verdict::Right("web-01".to_owned()))
+        );
         assert!(get.judge(&answer(200), page("/pages/1").as_bytes()).is_err());
         assert!(get.judge(&answer(200), b"").is_err());
         assert!(get.judge(&answer(502), page("/pages/0").as_bytes()).is_err());
         assert!(get.judge(&Response::new(()), page("/pages/0").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn only_bookend_turns_clients_away_and_says_until_when() {
+        let get = Question::number(0);
+        let answer = |status: u16, name: &str, value: &str| {
+            Response::builder().status(status).header(name, value).body(()).unwrap()
+        };
+        assert_eq!(get.judge(&answer(503, "retry-after", "2"), b""), Ok(Verdict::TurnedAway));
+        assert!(get.judge(&answer(503, "x-node", "web-01"), b"").is_err());
+        assert!(get.judge(&answer(503, "x-other", "2"), b"").is_err());
+        assert!(get.judge(&answer(502, "retry-after", "2"), b"").is_err());
     }
 
     #[test]

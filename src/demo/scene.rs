@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::picture::{Column, Event, Picture};
+use super::picture::{Column, End, Event, Picture};
 use super::site::{NODES, Site, look};
+use super::story::Story;
 use super::tally::Tally;
-use crate::admin::status::{self, NodeState, Status};
+use crate::admin::status::{self, NodeState, Recall, Status};
 use crate::clock;
 
 /// How often bookend is asked how it is.
@@ -21,8 +22,8 @@ const MOST_EVENTS: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Scene {
     began: Instant,
-    /// How long the whole takes; `None` until interrupted.
-    length: Mutex<Option<Duration>>,
+    story: Story,
+    end: Mutex<End>,
     /// What the clients saw.
     pub(super) tally: Arc<Mutex<Tally>>,
     events: Mutex<Vec<Event>>,
@@ -34,18 +35,20 @@ pub(super) struct Scene {
 #[derive(Debug, Default)]
 struct Seen {
     status: Option<Status>,
-    /// For each node, requests that it served when a column began, column after column.
+    /// For each node, requests that it served when a column began, and at last those that none did because all were full;
+    /// column after column.
     marks: Vec<Vec<u64>>,
     /// When each column began.
     times: Vec<Instant>,
 }
 
 impl Scene {
-    /// A scene that begins now.
-    pub(super) fn new(site: &Site, length: Duration) -> Self {
+    /// A scene of this story that begins now.
+    pub(super) fn new(site: &Site, story: Story, end: End) -> Self {
         let scene = Self {
             began: clock::now(),
-            length: Mutex::new(Some(length)),
+            story,
+            end: Mutex::new(end),
             tally: Arc::default(),
             events: Mutex::default(),
             pids: Mutex::default(),
@@ -62,7 +65,7 @@ impl Scene {
 
     /// From here on it goes on until somebody interrupts it.
     pub(super) fn open_end(&self) {
-        *self.length.lock() = None;
+        *self.end.lock() = End::WhenInterrupted;
     }
 
     /// Something happened.
@@ -84,6 +87,17 @@ impl Scene {
         self.seen.lock().status.as_ref().map_or(0, |status| status.requests.total)
     }
 
+    /// Finds out who was turned away because every node was full, now that bookend has counted all of them.
+    pub(super) fn excuse(&self) {
+        let reasons = self.seen.lock().status.as_ref().map_or(0, shed);
+        self.tally.lock().excuse(reasons);
+    }
+
+    /// What bookend said of itself last.
+    pub(super) fn status(&self) -> Option<Status> {
+        self.seen.lock().status.clone()
+    }
+
     /// All of it as it is now.
     pub(super) fn picture(&self) -> Picture {
         let (seen, pids) = (self.seen.lock(), self.pids.lock());
@@ -100,11 +114,15 @@ impl Scene {
         let requests = seen.status.as_ref().map(|status| status.requests.clone()).unwrap_or_default();
         Picture {
             age: self.age(),
-            length: *self.length.lock(),
+            story: self.story,
+            end: *self.end.lock(),
+            redundancy: seen.status.as_ref().and_then(redundancy),
             nodes: NODES.iter().enumerate().map(column).collect(),
             counted: requests.total,
             saved: requests.saved,
             failed: requests.failed,
+            shed: seen.status.as_ref().map_or(0, shed),
+            shed_rates: seen.rates(NODES.len()),
             tally: self.tally.lock().clone(),
             events: self.events.lock().clone(),
         }
@@ -116,7 +134,7 @@ impl Scene {
         let news = seen.status.as_ref().map(|before| news(before, &status)).unwrap_or_default();
         let now = clock::now();
         if seen.times.last().is_none_or(|&last| now.saturating_duration_since(last) >= column) {
-            let served = NODES.iter().map(|name| served(&status, name)).collect();
+            let served = NODES.iter().map(|name| served(&status, name)).chain([shed(&status)]).collect();
             seen.marks.push(served);
             seen.times.push(now);
             if seen.times.len() > Picture::COLUMNS + 1 {
@@ -169,6 +187,11 @@ fn news(before: &Status, now: &Status) -> Vec<String> {
     if before.requests.saved == 0 && now.requests.saved > 0 {
         news.push("a retry on the other node saves the first request; no client notices".to_owned());
     }
+    let is_known =
+        |recall: &Recall| before.recalls.iter().any(|old| (&old.node, &old.at) == (&recall.node, &recall.at));
+    for recall in now.recalls.iter().filter(|recall| !is_known(recall)) {
+        news.push(format!("nobody does it, so bookend takes {} back: {}", recall.node, recall.why));
+    }
     for name in NODES {
         let (Some(old), Some(new)) = (node(before, name), node(now, name)) else { continue };
         if old.state == new.state {
@@ -177,6 +200,8 @@ fn news(before: &Status, now: &Status) -> Vec<String> {
         let why = new.why.as_deref().map(|why| format!(" ({})", short(why))).unwrap_or_default();
         news.push(match new.state {
             NodeState::Up => format!("bookend finds that {name} is up again"),
+            // Whoever does that says so.
+            NodeState::Drained => continue,
             state => format!("bookend finds that {name} is {}{why}", state.as_str()),
         });
     }
@@ -190,6 +215,17 @@ fn short(why: &str) -> String {
 
 fn node<'a>(status: &'a Status, name: &str) -> Option<&'a status::Node> {
     status.pools.iter().flat_map(|pool| &pool.nodes).find(|node| node.name == name)
+}
+
+/// Requests that were turned away because every node was full.
+fn shed(status: &Status) -> u64 {
+    status.pools.iter().map(|pool| pool.shed).sum()
+}
+
+/// Whether the site, which has one pool, may lose a node.
+fn redundancy(status: &Status) -> Option<String> {
+    let pool = status.pools.first()?;
+    pool.redundancy.as_ref().map(|redundancy| redundancy.state.to_uppercase())
 }
 
 fn served(status: &Status, name: &str) -> u64 {

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use super::picture::{Abilities, Picture};
+use super::picture::{Abilities, End, Picture};
 
 /// Begins a drawing: all at once where the terminal can, no cursor, no line that runs on into the next.
 const BEGIN: &str = "\x1b[?2026h\x1b[?25l\x1b[?7l";
@@ -14,8 +14,6 @@ const END: &str = "\x1b[?7h\x1b[?2026l";
 const RESTORE: &str = "\x1b[?7h\x1b[?25h";
 /// Lines of a terminal that does not say.
 const USUAL_HEIGHT: u16 = 24;
-/// Progress in lines: so many in all.
-const LINES_OF_PROGRESS: u32 = 9;
 
 /// The standard output.
 #[derive(Debug)]
@@ -31,13 +29,17 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(super) fn new() -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
         let is_live = io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb;
-        let every = length / LINES_OF_PROGRESS;
         let abilities = Abilities { has_colour: is_live, has_bars: is_live && speaks_unicode() };
-        Self { abilities, drawn: is_live.then_some(0), told: 0, next: every, every }
+        Self { abilities, drawn: is_live.then_some(0), told: 0, next: Duration::ZERO, every: Duration::MAX }
+    }
+
+    /// Nothing has been told of the pictures to come; lines say how far it is each time that `every` has passed.
+    pub(super) fn begin(&mut self, every: Duration) {
+        (self.told, self.next, self.every) = (0, every, every);
     }
 
     /// Shows how it is now.
@@ -73,11 +75,10 @@ impl Screen {
 
     /// Says at the end what it all came to. What happened until then is not shown again.
     pub(super) fn report(&mut self, picture: &Picture) -> io::Result<()> {
-        let mut lines = picture.report(self.abilities);
         if self.drawn.is_none() {
             self.tell(picture)?;
-            lines.insert(0, String::new());
         }
+        let lines = picture.report(self.told, self.abilities);
         self.told = picture.events.len();
         self.say(&lines)
     }
@@ -86,11 +87,13 @@ impl Screen {
     fn tell(&mut self, picture: &Picture) -> io::Result<()> {
         let mut text = String::new();
         for event in picture.events.iter().skip(self.told) {
-            text.push_str(&event.line(self.abilities));
-            text.push('\n');
+            for line in event.lines(self.abilities) {
+                text.push_str(&line);
+                text.push('\n');
+            }
         }
         self.told = picture.events.len();
-        if picture.age >= self.next && picture.length.is_some() {
+        if picture.age >= self.next && picture.end != End::WhenInterrupted {
             self.next = picture.age + self.every;
             text.push_str(&picture.progress());
             text.push('\n');

@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::DemoError;
 use super::directory::Directory;
+use super::node::Strength;
 use super::port::Port;
 use super::process::Process;
 use crate::admin;
@@ -32,6 +33,7 @@ pub(super) struct Site {
     // The processes are dropped before the directory that they write to.
     bookend: Option<Process>,
     nodes: Vec<Node>,
+    strength: Strength,
     front: Port,
     directory: Directory,
 }
@@ -48,8 +50,8 @@ pub(super) struct Node {
 }
 
 impl Site {
-    /// Starts everything, and returns when bookend takes requests.
-    pub(super) async fn start() -> Result<Self, DemoError> {
+    /// Starts everything, with nodes that can do so much, and returns when bookend takes requests.
+    pub(super) async fn start(strength: Strength) -> Result<Self, DemoError> {
         let directory = Directory::new().map_err(DemoError::system("making a directory"))?;
         let reserve = |wanted| Port::take(wanted).map_err(DemoError::system("looking for a free port"));
         let front = reserve(SITE_PORT)?;
@@ -60,7 +62,7 @@ impl Site {
             wanted = port.number().saturating_add(1);
             nodes.push(Node { name, weight: 1, port, process: None, ended: None });
         }
-        let mut site = Self { bookend: None, nodes, front, directory };
+        let mut site = Self { bookend: None, nodes, strength, front, directory };
         for index in 0..NODES.len() {
             site.start_node(index).await?;
         }
@@ -104,7 +106,9 @@ impl Site {
     pub(super) async fn start_node(&mut self, index: usize) -> Result<(), DemoError> {
         let log = self.directory.path().join("nodes.log");
         let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
-        let arguments = ["demo-node".to_owned(), node.name.to_owned(), node.port.address().to_string()];
+        let mut arguments =
+            vec!["demo-node".to_owned(), node.name.to_owned(), node.port.address().to_string()];
+        arguments.extend(options(self.strength));
         (node.process, node.ended) = (None, None);
         let process = Process::start(&arguments, &log).map_err(DemoError::system("starting a node"))?;
         let process = node.process.insert(process);
@@ -208,6 +212,15 @@ impl Node {
     }
 }
 
+/// What a node can do, as the command that is one takes it.
+fn options(strength: Strength) -> Vec<String> {
+    let Strength { takes, workers, holds } = strength;
+    let mut options = vec![format!("--takes={}", takes.as_millis())];
+    options.extend(workers.map(|workers| format!("--workers={workers}")));
+    options.extend(holds.map(|holds| format!("--holds={holds}")));
+    options
+}
+
 /// Asks bookend how it is.
 pub(super) async fn look(socket: &Path) -> io::Result<Status> {
     let answer = ask(socket, &http::Method::GET, "/status").await?;
@@ -216,9 +229,19 @@ pub(super) async fn look(socket: &Path) -> io::Result<Status> {
 
 /// Asks bookend for something.
 pub(super) async fn ask(socket: &Path, method: &http::Method, path: &str) -> io::Result<admin::Answer> {
+    send(socket, method, path, Vec::new()).await
+}
+
+/// Sends bookend a request with a body of JSON.
+pub(super) async fn send(
+    socket: &Path,
+    method: &http::Method,
+    path: &str,
+    body: Vec<u8>,
+) -> io::Result<admin::Answer> {
     let asking = async {
         let stream = UnixStream::connect(socket).await?;
-        admin::ask(stream, method, path).await.map_err(io::Error::other)
+        admin::send(stream, method, path, body).await.map_err(io::Error::other)
     };
     tokio::time::timeout(PATIENCE, asking).await?
 }
