@@ -6,6 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{Answer, Bookend, Client, Origin, Reload, Site, eventually, fetch, until};
 
 /// Long enough that nobody is shed by accident, and as long as it may be.
@@ -82,6 +84,25 @@ fn assert_is_shed(answer: &Answer) {
     assert_eq!(answer.status, 503, "{answer:?}");
     let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=3).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn excess_is_told_by_a_process_that_got_no_time_for_longer_than_its_wait() {
+    let (node, turnstile) = held_node();
+    let site = site(&node, 1).with_pool("queue: { target: 1s }");
+    let bookend = Bookend::start(&site);
+    let served = occupy(&bookend, &node);
+    let asked: Vec<_> = (0..10).map(|_| ask(bookend.address(), "/")).collect();
+    // Some may have waited long enough on a machine that is slow.
+    until("all have come", || status(&bookend, "in_line") + status(&bookend, "shed") == 10);
+    bookend.signal(Signal::STOP);
+    thread::sleep(Duration::from_millis(2_500));
+    bookend.signal(Signal::CONT);
+    for answer in asked {
+        assert_is_shed(&answer.join().unwrap());
+    }
+    turnstile.let_through(1);
+    assert_eq!(served.join().unwrap().status, 200);
 }
 
 #[test]

@@ -51,7 +51,7 @@ async fn listening(
     let left = Duration::from_millis(until.saturating_sub(clock::millis()));
     tokio::select! {
         _ = tokio::time::timeout(left, turn) => Ok(()),
-        gone = client_leaves(session, connection, left) => Err(gone),
+        gone = client_leaves(session, connection) => Err(gone),
     }
 }
 
@@ -67,11 +67,7 @@ fn end(ended: pingora::Result<()>, context: &mut Context) -> pingora::Result<()>
 
 /// Ready when the client leaves, as far as that can be seen: behind a long body that nobody has read it cannot. A short one
 /// is read meanwhile, and kept.
-async fn client_leaves(
-    session: &mut Session,
-    connection: Option<&Connection>,
-    left: Duration,
-) -> Box<pingora::Error> {
+async fn client_leaves(session: &mut Session, connection: Option<&Connection>) -> Box<pingora::Error> {
     if !session.as_mut().is_body_done() {
         let is_short = body_length(session).is_some_and(|length| length <= READ_AHEAD);
         if !is_short || session.req_header().headers.contains_key(header::EXPECT) {
@@ -87,8 +83,10 @@ async fn client_leaves(
         }
     }
     if let Some(connection) = connection {
-        // The front door's stream is to look whether the client leaves, and to leave alone what it sends.
-        connection.await_node(left.saturating_add(Duration::from_secs(1)));
+        // The front door's stream is to look whether the client leaves, and to leave alone what it sends. How long that may
+        // take is for the wait alone: with a limit of its own a stream that was not looked at for a while, because the
+        // machine was busy, would end at the same moment as the wait, and the client would not be told anything.
+        connection.await_node(Duration::MAX);
     }
     loop {
         if let Err(error) = session.as_mut().read_body_or_idle(true).await {
