@@ -13,7 +13,8 @@
 //!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools;
 //!    announce   timeline                            telling people; what happened
 //!  5 generation                                    one configuration compiled; the one in force
-//!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
+//!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process;
+//!    socket_file                                    Unix sockets
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  terminal  lease  incident  redundancy
@@ -61,6 +62,7 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod socket_file;
 pub mod state;
 pub mod terminal;
 pub mod timeline;

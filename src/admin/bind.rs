@@ -1,18 +1,14 @@
 //! Binding the socket and the address, before anything else begins.
 
-use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::access::{Rules, TokenError};
 use crate::config::{Config, Place, Whereabouts};
 use crate::observe::Observer;
+use crate::socket_file::{self, SocketFile};
 use crate::state::{make, make_ours, usual_state_dirs};
 
 /// The address where nobody says.
@@ -20,6 +16,9 @@ const USUAL_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr:
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 64;
+
+/// The socket is for us alone.
+const SOCKET_MODE: u32 = 0o600;
 
 /// Why the operator's side is not where the configuration wants it.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +61,7 @@ pub enum AdminError {
 /// The socket and the address, bound and not answered yet.
 #[derive(Debug)]
 pub struct Bound {
-    pub(super) socket: Option<BoundSocket>,
+    pub(super) socket: Option<(UnixListener, SocketFile)>,
     pub(super) tcp: Option<BoundAddress>,
     pub(super) rules: Rules,
     state_dir: Option<PathBuf>,
@@ -73,21 +72,6 @@ pub struct Bound {
 pub(super) struct BoundAddress {
     pub(super) address: SocketAddr,
     pub(super) listener: TcpListener,
-}
-
-/// A Unix socket; its file is removed on drop.
-#[derive(Debug)]
-pub(super) struct BoundSocket {
-    pub(super) listener: UnixListener,
-    file: SocketFile,
-}
-
-/// The file of a socket of ours; removed on drop, unless another has taken its place.
-#[derive(Debug)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    /// Device and number, by which it is known to be ours.
-    id: (u64, u64),
 }
 
 impl Bound {
@@ -103,21 +87,6 @@ impl Bound {
     /// The directory for what must outlive the process, if there is one.
     pub fn state_dir(&self) -> Option<&Path> {
         self.state_dir.as_deref()
-    }
-}
-
-impl BoundSocket {
-    pub(super) fn into_parts(self) -> (UnixListener, SocketFile) {
-        (self.listener, self.file)
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if id(&self.path).is_ok_and(|id| id == self.id) {
-            // Someone may have removed it before us.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 
@@ -150,7 +119,7 @@ fn bind_socket(
     config: &Config,
     directory: Option<&Path>,
     observer: &Observer,
-) -> Result<Option<BoundSocket>, AdminError> {
+) -> Result<Option<(UnixListener, SocketFile)>, AdminError> {
     let is_usual = config.admin.socket == Place::Usual;
     let directory = match directory {
         Some(directory) => directory,
@@ -160,7 +129,7 @@ fn bind_socket(
         None => return Err(AdminError::NoStateDir),
     };
     let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(None) };
-    match BoundSocket::new(&path) {
+    match socket_file::bind(&path, SOCKET_MODE, BACKLOG) {
         Ok(socket) => {
             observer.admin_listening(&path.display());
             Ok(Some(socket))
@@ -198,71 +167,4 @@ fn state_dir(config: &Config, observer: &Observer) -> Result<Option<PathBuf>, Ad
         observer.admin_unreachable(&directory.display(), &why);
     }
     Ok(None)
-}
-
-impl BoundSocket {
-    /// Binds `path` for us alone. What a process before us left there is removed, but only if nobody listens on it.
-    fn new(path: &Path) -> io::Result<Self> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        // Two that find the same left-over at once must not remove each other's socket.
-        let directory = File::open(parent.unwrap_or(Path::new(".")))?;
-        flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-        remove_left_over(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
-        let file = SocketFile { path: path.to_owned(), id: id(path)? };
-        // Nobody can connect before `listen`, so there is no moment at which others could.
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        socket.set_nonblocking(true)?;
-        socket.listen(BACKLOG)?;
-        Ok(Self { listener: socket.into(), file })
-    }
-}
-
-fn remove_left_over(path: &Path) -> io::Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(why) => return Err(why),
-    };
-    if !found.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket"));
-    }
-    match UnixStream::connect(path) {
-        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
-        Err(why) => Err(why),
-    }
-}
-
-fn id(path: &Path) -> io::Result<(u64, u64)> {
-    let found = fs::symlink_metadata(path)?;
-    Ok((found.dev(), found.ino()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn socket_is_taken_over_only_from_the_dead() {
-        let directory = std::env::temp_dir().join(format!("bookend-bind-{}", std::process::id()));
-        make(&directory).unwrap();
-        let path = directory.join("a.sock");
-        let first = BoundSocket::new(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert!(BoundSocket::new(&path).is_err(), "somebody listens");
-        drop(first);
-        assert!(!path.exists(), "it stayed behind");
-
-        drop(UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-        let second = BoundSocket::new(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "precious").unwrap();
-        drop(second);
-        assert!(BoundSocket::new(&path).is_err(), "it is no socket");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-        fs::remove_dir_all(&directory).unwrap();
-    }
 }

@@ -17,11 +17,12 @@ use tokio::task::JoinHandle;
 
 use super::access::{Peer, Rules};
 use super::api::{self, LONGEST_CHANGE};
-use super::bind::{self, AdminError, Bound, BoundAddress, SocketFile};
+use super::bind::{self, AdminError, Bound, BoundAddress};
 use super::desk::Desk;
 use super::recent::{INTERVAL, counts};
 use crate::config::Admin;
 use crate::observe::Observer;
+use crate::socket_file::SocketFile;
 
 /// Connections at once, for the socket and for the address each: whoever hangs there keeps nobody off the other.
 const MOST_CONNECTIONS: usize = 64;
@@ -76,8 +77,7 @@ impl Serving {
         let router = api::router(Arc::clone(&desk), Arc::clone(&rules));
         let mut tasks = vec![tokio::spawn(sample(desk))];
         let mut file = None;
-        if let Some(socket) = socket {
-            let (listener, own) = socket.into_parts();
+        if let Some((listener, own)) = socket {
             file = Some(own);
             tasks.push(tokio::spawn(serve_socket(UnixListener::from_std(listener)?, router.clone())));
         }
