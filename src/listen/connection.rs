@@ -62,8 +62,8 @@ const LOOK_AGAIN: u64 = 50;
 /// Shared between the stream, which keeps the time, and the proxy, which knows what the connection waits for.
 #[derive(Debug)]
 pub struct Connection {
-    client: SocketAddr,
-    local: SocketAddr,
+    client: Option<SocketAddr>,
+    local: Option<SocketAddr>,
     listener: Arc<ArcSwap<config::Listener>>,
     closing: watch::Receiver<bool>,
     waiting: AtomicU8,
@@ -86,8 +86,8 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        client: SocketAddr,
-        local: SocketAddr,
+        client: Option<SocketAddr>,
+        local: Option<SocketAddr>,
         listener: Arc<ArcSwap<config::Listener>>,
         closing: watch::Receiver<bool>,
     ) -> Self {
@@ -112,13 +112,13 @@ impl Connection {
         connection
     }
 
-    /// The address the client connected from.
-    pub fn client(&self) -> SocketAddr {
+    /// The address the client connected from; over a Unix socket it has none.
+    pub fn client(&self) -> Option<SocketAddr> {
         self.client
     }
 
-    /// The address the client connected to.
-    pub fn local(&self) -> SocketAddr {
+    /// The address the client connected to; a Unix socket has none.
+    pub fn local(&self) -> Option<SocketAddr> {
         self.local
     }
 

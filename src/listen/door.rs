@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,23 +9,25 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::accept::Acceptor;
-use super::bind::bind;
+use super::bind::{Sockets, bind};
 use super::limits::Limits;
 use super::shard::Shard;
 use crate::config;
+use crate::model::ListenAddress;
 use crate::observe::Observer;
+use crate::socket_file::SocketFile;
 
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("listening on {address}")]
 pub struct BindError {
-    address: SocketAddr,
+    address: ListenAddress,
     source: io::Error,
 }
 
 /// All listeners.
 pub struct FrontDoor {
-    doors: HashMap<SocketAddr, Door>,
+    doors: HashMap<ListenAddress, Door>,
     /// Accept loops that were told to stop and may still hold their address.
     closing: Vec<JoinHandle<()>>,
     /// Turns true when what is under way has had its time.
@@ -39,7 +40,7 @@ pub struct FrontDoor {
 /// Listeners that are bound and accept nothing yet.
 #[must_use]
 pub struct Prepared {
-    bound: Vec<(config::Listener, Vec<TcpListener>)>,
+    bound: Vec<(config::Listener, Sockets)>,
     kept: Vec<config::Listener>,
 }
 
@@ -47,6 +48,8 @@ struct Door {
     settings: Arc<ArcSwap<config::Listener>>,
     stopping: watch::Sender<bool>,
     accepting: Vec<JoinHandle<()>>,
+    /// Of a Unix socket.
+    file: Option<SocketFile>,
 }
 
 impl FrontDoor {
@@ -63,8 +66,8 @@ impl FrontDoor {
             listeners.iter().cloned().partition(|listener| self.doors.contains_key(&listener.address));
         let mut bound = Vec::with_capacity(new.len());
         for listener in new {
-            let address = listener.address;
-            let sockets = bind(address, self.shards.len()).map_err(|source| BindError { address, source })?;
+            let sockets = bind(&listener, self.shards.len())
+                .map_err(|source| BindError { address: listener.address.clone(), source })?;
             bound.push((listener, sockets));
         }
         Ok(Prepared { bound, kept })
@@ -73,19 +76,19 @@ impl FrontDoor {
     /// Opens what was prepared and closes every listener that was neither prepared nor kept.
     pub fn open(&mut self, prepared: Prepared) {
         let Prepared { bound, kept } = prepared;
-        let stays = |address: &SocketAddr| kept.iter().any(|listener| listener.address == *address);
+        let stays = |address: &ListenAddress| kept.iter().any(|listener| listener.address == *address);
         for (address, door) in self.doors.extract_if(|address, _| !stays(address)) {
             self.observer.stopped_listening(&address);
             self.closing.extend(door.close());
         }
         for listener in kept {
             if let Some(door) = self.doors.get(&listener.address) {
-                door.settings.store(Arc::new(listener));
+                self.follow(door, listener);
             }
         }
         for (listener, sockets) in bound {
             self.observer.listening(&listener.address);
-            let address = listener.address;
+            let address = listener.address.clone();
             let door = self.accept(listener, sockets);
             self.doors.insert(address, door);
         }
@@ -111,14 +114,25 @@ impl FrontDoor {
         }
     }
 
-    fn accept(&self, listener: config::Listener, sockets: Vec<TcpListener>) -> Door {
-        let address = listener.address;
+    /// Gives `door` these settings.
+    fn follow(&self, door: &Door, listener: config::Listener) {
+        let is_new = door.settings.load().socket_mode != listener.socket_mode;
+        if let Some(file) = door.file.as_ref().filter(|_| is_new)
+            && let Err(why) = file.set_mode(listener.socket_mode)
+        {
+            self.observer.socket_mode_kept(&listener.address, &why);
+        }
+        door.settings.store(Arc::new(listener));
+    }
+
+    fn accept(&self, listener: config::Listener, sockets: Sockets) -> Door {
+        let address = listener.address.clone();
         let settings = Arc::new(ArcSwap::from_pointee(listener));
         let stopping = watch::Sender::new(false);
         let accepting =
-            sockets.into_iter().zip(self.shards.iter()).enumerate().map(|(own, (socket, shard))| {
+            sockets.each.into_iter().zip(self.shards.iter()).enumerate().map(|(own, (socket, shard))| {
                 let acceptor = Acceptor {
-                    address,
+                    address: address.clone(),
                     settings: Arc::clone(&settings),
                     stopping: stopping.subscribe(),
                     cutting: self.cutting.subscribe(),
@@ -130,12 +144,15 @@ impl FrontDoor {
                 shard.runtime().spawn(acceptor.run(socket))
             });
         let accepting = accepting.collect();
-        Door { settings, stopping, accepting }
+        Door { settings, stopping, accepting, file: sockets.file }
     }
 }
 
 impl Door {
+    /// Tells its accept loops to stop. A Unix socket's file goes first: whoever comes now finds nobody, and those who are
+    /// waiting already are let in.
     fn close(self) -> Vec<JoinHandle<()>> {
+        drop(self.file);
         self.stopping.send_replace(true);
         self.accepting
     }

@@ -14,6 +14,7 @@ mod limits;
 mod linger;
 mod refusal;
 mod shard;
+mod socket;
 mod stream;
 
 pub use connection::{Connection, Late, Waiting};

@@ -18,6 +18,7 @@ mod tally;
 
 use std::error::Error;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -288,6 +289,11 @@ impl Observer {
         info!("stopped listening address={address}");
     }
 
+    /// The permissions of a listener's Unix socket could not be changed.
+    pub fn socket_mode_kept(&self, address: &dyn Display, why: &std::io::Error) {
+        error!("socket_mode is still the old one address={address} why={why:?}");
+    }
+
     /// Accepting connections failed; it is tried again.
     pub fn accept_failed(&self, address: &dyn Display, why: &std::io::Error) {
         self.refusals.warn((self.now)(), |left_out| {
@@ -296,10 +302,12 @@ impl Observer {
     }
 
     /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: &dyn Display, limit: Limit) {
+    pub fn connection_refused(&self, client: Option<IpAddr>, limit: Limit) {
         self.metrics.connection_refused(limit);
         let limit = limit.as_str();
         self.refusals.warn((self.now)(), |left_out| {
+            // Over a Unix socket nobody has an address.
+            let client = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
             format!("connection refused client={client} limit={limit}{left_out}")
         });
     }

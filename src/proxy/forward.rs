@@ -24,11 +24,11 @@ pub(super) fn request(
 ) -> pingora::Result<()> {
     if let Some(connection) = &context.connection {
         let listener = connection.listener();
-        let peer = connection.client().ip();
-        let client = headers::client(Some(peer), &request.headers, &listener.trusted_proxies);
+        let peer = connection.client().map(|client| client.ip());
+        let client = headers::client(peer, &request.headers, &listener.trusted_proxies);
         let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let arrival = Arrival {
-            peer: Some(peer),
+            peer,
             trusted_peer: client.trusted_peer,
             scheme: Scheme::Http,
             version: session.req_header().version,

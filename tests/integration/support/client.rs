@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -54,8 +57,17 @@ impl Client {
         Self::over(socket.into()).unwrap()
     }
 
+    /// Connects to a Unix socket, which is read and written as one of TCP is.
+    pub(crate) fn connect_to_path(path: &Path) -> Self {
+        Self::over_any(OwnedFd::from(UnixStream::connect(path).unwrap()).into()).unwrap()
+    }
+
     fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        Self::over_any(stream)
+    }
+
+    fn over_any(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { reader: BufReader::new(stream) })
