@@ -14,7 +14,7 @@
 //!    announce   timeline                            telling people; what happened
 //!  5 generation                                    one configuration compiled; the one in force
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process;
-//!    socket_file                                    Unix sockets
+//!    socket_file           passed                   Unix sockets; sockets that were there before us
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  terminal  lease  incident  redundancy
@@ -55,6 +55,7 @@ pub mod listen;
 pub mod model;
 pub mod monitor;
 pub mod observe;
+pub mod passed;
 pub mod probe;
 pub mod proxy;
 pub mod redundancy;

@@ -31,7 +31,7 @@ const FLOORS: [&[&str]; 11] = [
         "terminal",
     ],
     &["clock", "observe"],
-    &["balance", "tls", "journal", "state", "socket_file"],
+    &["balance", "tls", "journal", "state", "socket_file", "passed"],
     &["generation"],
     &["listen", "probe", "drain", "monitor", "announce", "timeline"],
     &["reload"],

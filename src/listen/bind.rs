@@ -2,41 +2,62 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::socket::Bound;
 use crate::config;
 use crate::model::ListenAddress;
+use crate::passed::Passed;
 use crate::socket_file::{self, SocketFile};
 
 /// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
 
-/// Sockets that are bound to one address, one for each accept loop, and the file of a Unix socket.
+/// Sockets that are bound to one address, and the file of a Unix socket of ours.
 pub(super) struct Sockets {
-    pub(super) each: Vec<Bound>,
+    each: Vec<Bound>,
     pub(super) file: Option<SocketFile>,
 }
 
-/// Binds the address of `listener` for `count` accept loops.
-pub(super) fn bind(listener: &config::Listener, count: usize) -> io::Result<Sockets> {
-    match &listener.address {
-        ListenAddress::Socket(address) => {
-            Ok(Sockets { each: bind_address(*address, count.max(1))?, file: None })
-        }
-        ListenAddress::Unix(path) => bind_path(path, listener.socket_mode, count.max(1)),
+impl Sockets {
+    /// One socket for each of `count` accept loops, and for each that is bound.
+    ///
+    /// Where there are fewer, several loops accept from the same queue, and those that are busy leave more to the others:
+    /// the kernel spreads the connections of several sockets that share an IP address, but knows no such thing for Unix
+    /// sockets, and systemd passes a single one.
+    pub(super) fn spread(&self, count: usize) -> io::Result<Vec<Bound>> {
+        let count = count.max(self.each.len());
+        self.each.iter().cycle().take(count).map(Bound::try_clone).collect()
     }
 }
 
-/// Binds `path` once: the kernel has no way to spread the connections of a Unix socket, so all loops accept from the same
-/// queue, and those that are busy leave more to the others.
-fn bind_path(path: &Path, mode: u32, count: usize) -> io::Result<Sockets> {
-    let (first, file) = socket_file::bind(path, mode, BACKLOG)?;
-    let each = (0..count).map(|_| first.try_clone().map(Bound::Unix)).collect::<io::Result<_>>()?;
-    Ok(Sockets { each, file: Some(file) })
+/// Binds the address of `listener` for `count` accept loops, unless a socket there was `passed` to us.
+pub(super) fn bind(listener: &config::Listener, count: usize, passed: &Passed) -> io::Result<Sockets> {
+    match (&listener.address, passed.adopt(&listener.address)?) {
+        (address, Some(socket)) => Ok(Sockets { each: vec![adopt(address, socket)?], file: None }),
+        (ListenAddress::Socket(address), None) => {
+            Ok(Sockets { each: bind_address(*address, count.max(1))?, file: None })
+        }
+        (ListenAddress::Unix(path), None) => {
+            let (socket, file) = socket_file::bind(path, listener.socket_mode, BACKLOG)?;
+            Ok(Sockets { each: vec![Bound::Unix(socket)], file: Some(file) })
+        }
+    }
+}
+
+/// Gives a socket that listens already what we give our own.
+fn adopt(address: &ListenAddress, socket: OwnedFd) -> io::Result<Bound> {
+    SockRef::from(&socket).set_nonblocking(true)?;
+    Ok(match address {
+        ListenAddress::Socket(_) => {
+            prepare(&SockRef::from(&socket))?;
+            Bound::Tcp(socket.into())
+        }
+        ListenAddress::Unix(_) => Bound::Unix(socket.into()),
+    })
 }
 
 /// Binds `address` `count` times, so that the kernel spreads its connections over as many accept loops.
@@ -73,9 +94,13 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
         // `[::]` next to `0.0.0.0` are two listeners.
         socket.set_only_v6(true)?;
     }
-    // Connections inherit these two from the socket they were accepted on.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
+    prepare(&socket)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Sets what connections inherit from the socket that they are accepted on.
+fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())
 }

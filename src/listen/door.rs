@@ -12,10 +12,11 @@ use super::accept::Acceptor;
 use super::bind::{Sockets, bind};
 use super::limits::Limits;
 use super::shard::Shard;
+use super::socket::Bound;
 use crate::config;
 use crate::model::ListenAddress;
 use crate::observe::Observer;
-use crate::socket_file::SocketFile;
+use crate::passed::Passed;
 
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +35,14 @@ pub struct FrontDoor {
     cutting: watch::Sender<bool>,
     shards: Arc<[Shard]>,
     limits: Arc<Limits>,
+    passed: Passed,
     observer: Arc<Observer>,
 }
 
 /// Listeners that are bound and accept nothing yet.
 #[must_use]
 pub struct Prepared {
-    bound: Vec<(config::Listener, Sockets)>,
+    bound: Vec<(config::Listener, Sockets, Vec<Bound>)>,
     kept: Vec<config::Listener>,
 }
 
@@ -48,15 +50,15 @@ struct Door {
     settings: Arc<ArcSwap<config::Listener>>,
     stopping: watch::Sender<bool>,
     accepting: Vec<JoinHandle<()>>,
-    /// Of a Unix socket.
-    file: Option<SocketFile>,
+    sockets: Sockets,
 }
 
 impl FrontDoor {
-    /// A front door without listeners, whose connections are served by `shards`.
-    pub fn new(shards: Vec<Shard>, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
+    /// A front door without listeners, whose connections are served by `shards`; listeners at addresses of sockets that were
+    /// `passed` adopt them.
+    pub fn new(shards: Vec<Shard>, passed: Passed, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
         let (closing, cutting) = (Vec::new(), watch::Sender::new(false));
-        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, observer }
+        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, passed, observer }
     }
 
     /// Binds those of `listeners` that are not open yet. If one of them cannot be bound nothing has changed.
@@ -66,9 +68,12 @@ impl FrontDoor {
             listeners.iter().cloned().partition(|listener| self.doors.contains_key(&listener.address));
         let mut bound = Vec::with_capacity(new.len());
         for listener in new {
-            let sockets = bind(&listener, self.shards.len())
-                .map_err(|source| BindError { address: listener.address.clone(), source })?;
-            bound.push((listener, sockets));
+            let count = self.shards.len();
+            let sockets = bind(&listener, count, &self.passed)
+                .and_then(|sockets| sockets.spread(count).map(|each| (sockets, each)));
+            let (sockets, each) =
+                sockets.map_err(|source| BindError { address: listener.address.clone(), source })?;
+            bound.push((listener, sockets, each));
         }
         Ok(Prepared { bound, kept })
     }
@@ -86,10 +91,10 @@ impl FrontDoor {
                 self.follow(door, listener);
             }
         }
-        for (listener, sockets) in bound {
+        for (listener, sockets, each) in bound {
             self.observer.listening(&listener.address);
             let address = listener.address.clone();
-            let door = self.accept(listener, sockets);
+            let door = self.accept(listener, sockets, each);
             self.doors.insert(address, door);
         }
     }
@@ -117,7 +122,7 @@ impl FrontDoor {
     /// Gives `door` these settings.
     fn follow(&self, door: &Door, listener: config::Listener) {
         let is_new = door.settings.load().socket_mode != listener.socket_mode;
-        if let Some(file) = door.file.as_ref().filter(|_| is_new)
+        if let Some(file) = door.sockets.file.as_ref().filter(|_| is_new)
             && let Err(why) = file.set_mode(listener.socket_mode)
         {
             self.observer.socket_mode_kept(&listener.address, &why);
@@ -125,12 +130,12 @@ impl FrontDoor {
         door.settings.store(Arc::new(listener));
     }
 
-    fn accept(&self, listener: config::Listener, sockets: Sockets) -> Door {
+    fn accept(&self, listener: config::Listener, sockets: Sockets, each: Vec<Bound>) -> Door {
         let address = listener.address.clone();
         let settings = Arc::new(ArcSwap::from_pointee(listener));
         let stopping = watch::Sender::new(false);
         let accepting =
-            sockets.each.into_iter().zip(self.shards.iter()).enumerate().map(|(own, (socket, shard))| {
+            each.into_iter().zip(self.shards.iter().enumerate().cycle()).map(|(socket, (own, shard))| {
                 let acceptor = Acceptor {
                     address: address.clone(),
                     settings: Arc::clone(&settings),
@@ -144,7 +149,7 @@ impl FrontDoor {
                 shard.runtime().spawn(acceptor.run(socket))
             });
         let accepting = accepting.collect();
-        Door { settings, stopping, accepting, file: sockets.file }
+        Door { settings, stopping, accepting, sockets }
     }
 }
 
@@ -152,7 +157,7 @@ impl Door {
     /// Tells its accept loops to stop. A Unix socket's file goes first: whoever comes now finds nobody, and those who are
     /// waiting already are let in.
     fn close(self) -> Vec<JoinHandle<()>> {
-        drop(self.file);
+        drop(self.sockets);
         self.stopping.send_replace(true);
         self.accepting
     }

@@ -39,6 +39,16 @@ pub(super) enum Moving {
     Unix(std::os::unix::net::UnixStream),
 }
 
+impl Bound {
+    /// The same socket once more.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(bound) => Self::Tcp(bound.try_clone()?),
+            Self::Unix(bound) => Self::Unix(bound.try_clone()?),
+        })
+    }
+}
+
 impl Listening {
     /// Begins to accept on `bound` with the runtime that this runs on.
     pub(super) fn from_bound(bound: Bound) -> io::Result<Self> {

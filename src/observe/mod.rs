@@ -13,6 +13,7 @@ mod gauges;
 mod journal;
 mod metrics;
 mod redundancy;
+mod service;
 mod standing;
 mod tally;
 

@@ -27,6 +27,7 @@ use crate::journal::{Events, Found, Journal, JournalError};
 use crate::listen::{FrontDoor, Limits};
 use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
+use crate::passed::{Passed, Unwanted};
 use crate::reload::{History, LoadError, Reloader, Source};
 use crate::timeline::Timeline;
 
@@ -71,9 +72,12 @@ pub enum ServerError {
 
 /// Runs until a signal ends it.
 pub fn run(source: Source) -> Result<(), ServerError> {
+    // Before anything opens a file whose number could be taken for one that was passed.
+    let passed = Passed::by_systemd()
+        .map_err(|source| ServerError::System { doing: "taking what was passed", source })?;
     let config = source.load()?;
     let control = runtime()?;
-    let result = control.block_on(serve(source, config));
+    let result = control.block_on(serve(source, config, passed));
     // A look-up that hangs in the system's resolver must not keep the process.
     control.shutdown_background();
     result
@@ -87,7 +91,11 @@ fn runtime() -> Result<Runtime, ServerError> {
         .map_err(|source| ServerError::System { doing: "starting a runtime", source })
 }
 
-async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
+async fn serve(
+    source: Source,
+    config: Config,
+    (passed, unfit): (Passed, Vec<Unwanted>),
+) -> Result<(), ServerError> {
     // Before anything else: the default of these signals is to kill.
     let mut signals = Signals::new()?;
     let observer = Arc::new(Observer::new(clock::millis, clock::steady)?);
@@ -104,6 +112,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let timeline = Arc::new(Timeline::new(Arc::clone(&observer), directory));
     let writing = timeline.run(events);
     observer.started(env!("CARGO_PKG_VERSION"));
+    tell_unwanted(&passed, unfit, &config, &observer);
     let history = Arc::new(History::new(&source));
     let (phase, phases) = watch::channel(Phase::Starting);
 
@@ -116,7 +125,7 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     let _watch = drains.watch();
     let monitor = Arc::new(Monitor::new(Arc::clone(&current), Arc::clone(&observer), timeline.silences()));
     let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
-    let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
+    let door = FrontDoor::new(workers.shards(), passed, Arc::clone(&limits), Arc::clone(&observer));
     let (desk, mut wanted) = Desk::new(
         Arc::clone(&current),
         Arc::clone(&history),
@@ -164,6 +173,14 @@ async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
     observer.stopped(cut);
     writing.finish(LAST_LINES).await;
     Ok(())
+}
+
+/// Tells of sockets that were passed for nothing.
+fn tell_unwanted(passed: &Passed, unfit: Vec<Unwanted>, config: &Config, observer: &Observer) {
+    let is_wanted = |address: &_| config.listeners.iter().any(|listener| listener.address == *address);
+    for Unwanted { name, what } in passed.unwanted(is_wanted).into_iter().chain(unfit) {
+        observer.passed_in_vain(&name, &what);
+    }
 }
 
 /// The journal in `directory` with what it holds, and where events go; without one bookend forgets at its end what it was

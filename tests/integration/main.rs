@@ -36,6 +36,7 @@ mod monitoring;
 mod openapi;
 mod overload;
 mod parking;
+mod passed;
 mod recall;
 mod redundancy;
 mod reload;

@@ -16,7 +16,7 @@ use super::port::Port;
 use super::site::Site;
 use super::wait::{eventually, until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_bookend");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_bookend");
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +51,15 @@ impl Bookend {
 
     /// As [`Bookend::start`], with one more variable in its environment.
     pub(crate) fn start_with_variable(name: &str, value: impl AsRef<OsStr>, site: &Site) -> Self {
+        Self::start_with_variables(&[(name, value)], site)
+    }
+
+    /// As [`Bookend::start`], with more variables in its environment.
+    pub(crate) fn start_with_variables(variables: &[(&str, impl AsRef<OsStr>)], site: &Site) -> Self {
         let port = Port::free();
         let yaml = site.to_yaml(&[port.address()]);
         let mut command = Command::new(PROGRAM);
-        command.env(name, value);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         Self::launch(command, port, &yaml)
     }
 

@@ -12,7 +12,7 @@ mod schema;
 mod site;
 mod wait;
 
-pub(crate) use bookend::{Bookend, Reload, check, program, run_of};
+pub(crate) use bookend::{Bookend, PROGRAM, Reload, check, program, run_of};
 pub(crate) use client::{Answer, Client, fetch};
 pub(crate) use directory::TempDirectory;
 pub(crate) use gate::Gate;
