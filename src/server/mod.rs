@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod pid_file;
+mod steward;
 mod workers;
 
 use std::io;
@@ -10,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use self::descriptors::Budget;
 use self::pid_file::PidFile;
+use self::steward::{Signals, Steward};
 use self::workers::{Workers, count_threads};
-use crate::admin::{AdminError, Background, Bound, Desk, Phase, Serving, Wanted};
+use crate::admin::{AdminError, Background, Bound, Desk, Phase, Serving};
 use crate::announce::Announcer;
 use crate::balance::Registry;
 use crate::clock;
@@ -26,7 +27,7 @@ use crate::generation::{Current, Generation};
 use crate::journal::{Events, Found, Journal, JournalError};
 use crate::listen::{FrontDoor, Limits};
 use crate::monitor::Monitor;
-use crate::observe::{Observer, OpenError};
+use crate::observe::Observer;
 use crate::passed::{Passed, Unwanted};
 use crate::reload::{History, LoadError, Reloader, Source};
 use crate::timeline::Timeline;
@@ -153,7 +154,14 @@ async fn serve(
     let _eye = monitor.watch();
     phase.send_replace(Phase::Ready);
 
-    let stop = follow(&mut signals, &mut wanted, &mut reloader, &mut operators, &observer).await;
+    let steward = Steward {
+        signals: &mut signals,
+        wanted: &mut wanted,
+        reloader: &mut reloader,
+        operators: &mut operators,
+        observer: &observer,
+    };
+    let stop = steward.follow().await;
     phase.send_replace(Phase::Stopping);
     drop(wanted);
     observer.stopping(stop, limits.open());
@@ -196,57 +204,6 @@ fn open_journal(directory: &Path, observer: &Observer) -> ((Option<Journal>, Fou
     ((journal.ok(), found), events)
 }
 
-/// Does what signals and operators ask for until a signal asks for the end.
-async fn follow(
-    signals: &mut Signals,
-    wanted: &mut mpsc::Receiver<Wanted>,
-    reloader: &mut Reloader,
-    operators: &mut Serving,
-    observer: &Arc<Observer>,
-) -> &'static str {
-    loop {
-        let wish = tokio::select! {
-            wish = signals.next() => wish,
-            Some(wanted) = wanted.recv() => match wanted {
-                Wanted::Reload { is_forced, by, answer } => Wish::Reload(is_forced, by, Some(answer)),
-                Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
-            },
-        };
-        // A file system or a resolver that hangs must not make the process deaf.
-        match wish {
-            Wish::Stop(stop) => return stop,
-            Wish::Reload(is_forced, by, answer) => tokio::select! {
-                outcome = reload(reloader, is_forced, &by, operators) => {
-                    // Whoever asked may be gone.
-                    let _ = answer.map(|answer| answer.send(outcome));
-                }
-                stop = signals.stop() => return stop,
-            },
-            Wish::Reopen(answer) => tokio::select! {
-                outcome = reopen(observer) => {
-                    let _ = answer.map(|answer| answer.send(outcome));
-                }
-                stop = signals.stop() => return stop,
-            },
-        }
-    }
-}
-
-/// Loads the configuration again, for the proxy and for the operator's side.
-async fn reload(
-    reloader: &mut Reloader,
-    is_forced: bool,
-    by: &str,
-    operators: &mut Serving,
-) -> Result<u64, Arc<LoadError>> {
-    let prepare = async |config: &Config| {
-        operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
-    };
-    let (number, prepared) = reloader.reload(is_forced, by, prepare).await?;
-    operators.follow(prepared);
-    Ok(number)
-}
-
 /// Lets what is under way finish, for as long as it may take.
 async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, settings: &config::Server) {
     tokio::time::sleep(settings.shutdown_delay).await;
@@ -258,67 +215,8 @@ async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, set
     let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
 }
 
-/// Opens the access log anew, for whoever has moved its file away.
-async fn reopen(observer: &Arc<Observer>) -> Result<Option<PathBuf>, OpenError> {
-    let ours = Arc::clone(observer);
-    let reopening = tokio::task::spawn_blocking(move || ours.access_log().reopen()).await;
-    let outcome = reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why))));
-    match &outcome {
-        Ok(Some(file)) => observer.access_log_reopened(&file.display()),
-        Ok(None) => {}
-        Err(why) => observer.access_log_not_reopened(why),
-    }
-    outcome
-}
-
 async fn write_last_lines(observer: &Arc<Observer>) {
     let observer = Arc::clone(observer);
     // A panic there must not keep the process from ending in order.
     let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
-}
-
-/// What the process is asked to do.
-enum Wish {
-    /// Whether it is forced, who asked, and where the outcome goes that somebody waits for.
-    Reload(bool, String, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
-    /// Where the outcome goes.
-    Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
-    Stop(&'static str),
-}
-
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-    user1: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, ServerError> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| ServerError::System { doing: "listening for signals", source })
-        };
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            user1: listen(SignalKind::user_defined1())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload(false, "SIGHUP".to_owned(), None),
-            _ = self.user1.recv() => Wish::Reopen(None),
-            _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
-            _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
-        }
-    }
-
-    async fn stop(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }
