@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod pid_file;
+mod service;
 mod steward;
 mod workers;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 
 use self::descriptors::Budget;
 use self::pid_file::PidFile;
+use self::service::Service;
 use self::steward::{Signals, Steward};
 use self::workers::{Workers, count_threads};
 use crate::admin::{AdminError, Background, Bound, Desk, Phase, Serving};
@@ -153,15 +155,22 @@ async fn serve(
     // Not before: until the first checks are over nobody knows how the nodes are.
     let _eye = monitor.watch();
     phase.send_replace(Phase::Ready);
+    let service = Service::new(Arc::clone(&observer));
+    let _watchdog = service.watch(workers.runtimes());
+    let becoming_ready = service.will_be_ready(&current);
 
     let steward = Steward {
         signals: &mut signals,
         wanted: &mut wanted,
         reloader: &mut reloader,
         operators: &mut operators,
+        current: &current,
+        service: &service,
         observer: &observer,
     };
     let stop = steward.follow().await;
+    drop(becoming_ready);
+    service.is_stopping();
     phase.send_replace(Phase::Stopping);
     drop(wanted);
     observer.stopping(stop, limits.open());

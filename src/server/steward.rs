@@ -8,8 +8,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ServerError;
+use super::service::Service;
 use crate::admin::{Serving, Wanted};
 use crate::config::Config;
+use crate::generation::Current;
 use crate::observe::{Observer, OpenError};
 use crate::reload::{LoadError, Reloader};
 
@@ -19,6 +21,8 @@ pub(super) struct Steward<'a> {
     pub(super) wanted: &'a mut mpsc::Receiver<Wanted>,
     pub(super) reloader: &'a mut Reloader,
     pub(super) operators: &'a mut Serving,
+    pub(super) current: &'a Current,
+    pub(super) service: &'a Service,
     pub(super) observer: &'a Arc<Observer>,
 }
 
@@ -37,7 +41,8 @@ impl Steward<'_> {
             match wish {
                 Wish::Stop(stop) => return stop,
                 Wish::Reload(is_forced, by, answer) => tokio::select! {
-                    outcome = reload(self.reloader, is_forced, &by, self.operators) => {
+                    outcome = reload(self.reloader, is_forced, &by, self.operators, self.service) => {
+                        self.service.has_reloaded(&self.current.load(), outcome.is_ok());
                         // Whoever asked may be gone.
                         let _ = answer.map(|answer| answer.send(outcome));
                     }
@@ -60,7 +65,9 @@ async fn reload(
     is_forced: bool,
     by: &str,
     operators: &mut Serving,
+    service: &Service,
 ) -> Result<u64, Arc<LoadError>> {
+    service.is_reloading();
     let prepare = async |config: &Config| {
         operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
     };

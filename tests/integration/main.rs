@@ -43,6 +43,7 @@ mod reload;
 mod replay;
 mod routing;
 mod saying_no;
+mod service;
 mod start;
 mod sticky;
 mod stop;
