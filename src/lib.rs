@@ -12,7 +12,7 @@
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools;
 //!    announce   timeline                            telling people; what happened
-//!  5 generation                                    one configuration compiled; the one in force
+//!  5 generation           handover                 one configuration compiled; the line to a successor
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process;
 //!    socket_file           passed                   Unix sockets; sockets that were there before us
 //!  3 clock      observe                            the only reader of time; telling the world
@@ -47,6 +47,7 @@ pub mod continuation;
 pub mod demo;
 pub mod drain;
 pub mod generation;
+pub mod handover;
 pub mod headers;
 pub mod incident;
 pub mod journal;

@@ -1,4 +1,4 @@
-//! Sockets that are bound and listen before bookend begins, passed on by whoever started it.
+//! Sockets that are bound and listen before bookend begins, passed on by whoever was there before it.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -14,13 +14,40 @@ pub struct Passed {
     sockets: Mutex<Vec<PassedSocket>>,
 }
 
-/// Sockets at one address.
+/// Whose a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// systemd's, which keeps it open whatever bookend does; so does [`Passed`], since nobody else could bind the address and
+    /// a listener that a reload removes may come back.
+    Systemd,
+    /// bookend's: whoever adopts it has it.
+    Bookend,
+}
+
+/// A socket that is passed on.
+#[derive(Debug)]
+pub struct Given {
+    /// What systemd calls it; empty for those that are bookend's.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The socket.
+    pub socket: OwnedFd,
+}
+
 #[derive(Debug)]
 struct PassedSocket {
-    /// What systemd calls it.
-    name: String,
     address: ListenAddress,
-    socket: OwnedFd,
+    given: Given,
+}
+
+/// All sockets at one address, at least one.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The sockets.
+    pub sockets: Vec<OwnedFd>,
+    /// Whose they are.
+    pub owner: Owner,
 }
 
 /// A socket that was passed and is of no use.
@@ -41,36 +68,76 @@ impl Passed {
     ///
     /// If the variables make no sense, or name descriptors that are not there.
     pub fn by_systemd() -> io::Result<(Self, Vec<Unwanted>)> {
-        let (mut sockets, mut unfit) = (Vec::new(), Vec::new());
-        for (descriptor, name) in sd_notify::listen_fds_with_names()? {
-            let socket = own(descriptor);
-            match listens_at(&socket) {
-                Ok(address) => sockets.push(PassedSocket { name, address, socket }),
-                Err(why) => unfit.push(Unwanted { name, what: why.to_string() }),
-            }
-        }
-        Ok((Self { sockets: Mutex::new(sockets) }, unfit))
+        let descriptors = sd_notify::listen_fds_with_names()?;
+        let given = |(descriptor, name)| Given { name, owner: Owner::Systemd, socket: own(descriptor) };
+        Ok(Self::of(descriptors.map(given).collect()))
     }
 
-    /// The socket at `address`, if there is one. It stays here as well: systemd keeps it open, so that nobody else could bind
-    /// the address, and a listener that a reload removes may come back.
+    /// These, and what is among them that does not listen.
+    pub fn of(given: Vec<Given>) -> (Self, Vec<Unwanted>) {
+        let (mut sockets, mut unfit) = (Vec::with_capacity(given.len()), Vec::new());
+        for given in given {
+            match listens_at(&given.socket) {
+                Ok(address) => sockets.push(PassedSocket { address, given }),
+                Err(why) => unfit.push(Unwanted { name: given.name, what: why.to_string() }),
+            }
+        }
+        (Self { sockets: Mutex::new(sockets) }, unfit)
+    }
+
+    /// The sockets at `address`, if there are any.
     ///
     /// # Errors
     ///
     /// If there are no more descriptors.
-    pub fn adopt(&self, address: &ListenAddress) -> io::Result<Option<OwnedFd>> {
-        let sockets = self.sockets.lock();
-        let found = sockets.iter().find(|passed| passed.address == *address);
-        found.map(|passed| passed.socket.try_clone()).transpose()
+    pub fn adopt(&self, address: &ListenAddress) -> io::Result<Option<Adopted>> {
+        let mut all = self.sockets.lock();
+        let systemds = all.iter().find(|passed| passed.is(Owner::Systemd) && passed.address == *address);
+        if let Some(passed) = systemds {
+            let sockets = vec![passed.given.socket.try_clone()?];
+            return Ok(Some(Adopted { sockets, owner: Owner::Systemd }));
+        }
+        let ours = all.extract_if(.., |passed| passed.address == *address);
+        let sockets: Vec<_> = ours.map(|passed| passed.given.socket).collect();
+        Ok((!sockets.is_empty()).then_some(Adopted { sockets, owner: Owner::Bookend }))
     }
 
-    /// Those at addresses that are not `wanted`.
+    /// systemd's sockets at addresses that are not `wanted`.
     pub fn unwanted(&self, wanted: impl Fn(&ListenAddress) -> bool) -> Vec<Unwanted> {
         let sockets = self.sockets.lock();
-        let unwanted = sockets.iter().filter(|passed| !wanted(&passed.address));
+        let unwanted = sockets.iter().filter(|passed| passed.is(Owner::Systemd) && !wanted(&passed.address));
         unwanted
-            .map(|passed| Unwanted { name: passed.name.clone(), what: passed.address.to_string() })
+            .map(|passed| Unwanted { name: passed.given.name.clone(), what: passed.address.to_string() })
             .collect()
+    }
+
+    /// systemd's sockets, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let sockets = self.sockets.lock();
+        let systemds = sockets.iter().filter(|passed| passed.is(Owner::Systemd));
+        systemds.map(|PassedSocket { given, .. }| given.try_clone()).collect()
+    }
+
+    /// Closes those of bookend that nobody has adopted, and returns where they were.
+    pub fn close_the_rest(&self) -> Vec<ListenAddress> {
+        let mut sockets = self.sockets.lock();
+        sockets.extract_if(.., |passed| passed.is(Owner::Bookend)).map(|passed| passed.address).collect()
+    }
+}
+
+impl PassedSocket {
+    fn is(&self, owner: Owner) -> bool {
+        self.given.owner == owner
+    }
+}
+
+impl Given {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { name: self.name.clone(), owner: self.owner, socket: self.socket.try_clone()? })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::drain::{self, Loss};
 use crate::generation::{BuildError, Current, Generation};
 use crate::listen::{BindError, FrontDoor, Limits};
 use crate::observe::{Observer, OpenError, Prepared};
+use crate::passed::Given;
 use crate::probe::Probes;
 
 /// Where the configuration comes from.
@@ -295,6 +296,20 @@ impl Reloader {
         if before.admin.socket != after.admin.socket {
             self.observer.needs_restart("admin.socket");
         }
+    }
+
+    /// The sockets of every listener, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        self.door.to_pass_on()
+    }
+
+    /// Whether the listeners are another process's as well, so that closing them here ends nothing.
+    pub fn leave(&mut self, is_left: bool) {
+        self.door.leave(is_left);
     }
 
     /// Ends every connection, whatever it is doing.

@@ -15,6 +15,8 @@ pub struct SocketFile {
     path: PathBuf,
     /// Device and number, by which it is known to be ours.
     id: (u64, u64),
+    /// Another process has the socket now, and its file.
+    is_left: bool,
 }
 
 /// Binds `path` with these permissions, and keeps up to `backlog` connections until they are accepted. What a process before
@@ -31,7 +33,7 @@ pub fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<(UnixListener, S
     remove_left_over(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile { path: path.to_owned(), id: id(path)? };
+    let file = SocketFile { path: path.to_owned(), id: id(path)?, is_left: false };
     // Nobody can connect before `listen`, so there is no moment at which others could.
     file.set_mode(mode)?;
     socket.set_nonblocking(true)?;
@@ -40,6 +42,17 @@ pub fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<(UnixListener, S
 }
 
 impl SocketFile {
+    /// The file at `path`, of a socket that another process has bound and passed on; until that process is gone it is left
+    /// to it. `None` if somebody has removed it.
+    pub fn found(path: &Path) -> Option<Self> {
+        id(path).ok().map(|id| Self { path: path.to_owned(), id, is_left: true })
+    }
+
+    /// From now on, or no longer, it is left to another process.
+    pub fn leave(&mut self, is_left: bool) {
+        self.is_left = is_left;
+    }
+
     /// Changes its permissions.
     ///
     /// # Errors
@@ -52,7 +65,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if id(&self.path).is_ok_and(|id| id == self.id) {
+        if !self.is_left && id(&self.path).is_ok_and(|id| id == self.id) {
             // Someone may have removed it before us.
             let _ = fs::remove_file(&self.path);
         }

@@ -32,7 +32,7 @@ const FLOORS: [&[&str]; 11] = [
     ],
     &["clock", "observe"],
     &["balance", "tls", "journal", "state", "socket_file", "passed"],
-    &["generation"],
+    &["generation", "handover"],
     &["listen", "probe", "drain", "monitor", "announce", "timeline"],
     &["reload"],
     &["proxy", "admin"],

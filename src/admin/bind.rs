@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use super::access::{Rules, TokenError};
 use crate::config::{Config, Place, Whereabouts};
+use crate::model::ListenAddress;
 use crate::observe::Observer;
+use crate::passed::Passed;
 use crate::socket_file::{self, SocketFile};
 use crate::state::{make, make_ours, usual_state_dirs};
 
@@ -75,12 +78,12 @@ pub(super) struct BoundAddress {
 }
 
 impl Bound {
-    /// Binds what `config` asks for. What it leaves to bookend may be missing, which is told.
-    pub fn new(config: &Config, observer: &Observer) -> Result<Self, AdminError> {
+    /// Binds what `config` asks for, unless it was `passed`. What it leaves to bookend may be missing, which is told.
+    pub fn new(config: &Config, passed: &Passed, observer: &Observer) -> Result<Self, AdminError> {
         let rules = Rules::read(config.admin.token_file.as_deref())?;
         let state_dir = state_dir(config, observer)?;
-        let socket = bind_socket(config, state_dir.as_deref(), observer)?;
-        let tcp = BoundAddress::new(config.admin.address, observer)?;
+        let socket = bind_socket(config, state_dir.as_deref(), passed, observer)?;
+        let tcp = BoundAddress::new(config.admin.address, passed, observer)?;
         Ok(Self { socket, tcp, rules, state_dir })
     }
 
@@ -101,9 +104,15 @@ pub(super) fn address(wanted: Place<SocketAddr>) -> Option<SocketAddr> {
 
 impl BoundAddress {
     /// Binds what is `wanted`; `None` if that is nothing, or if it was left to bookend and cannot be had, which is told.
-    pub(super) fn new(wanted: Place<SocketAddr>, observer: &Observer) -> Result<Option<Self>, AdminError> {
+    pub(super) fn new(
+        wanted: Place<SocketAddr>,
+        passed: &Passed,
+        observer: &Observer,
+    ) -> Result<Option<Self>, AdminError> {
         let Some(address) = address(wanted) else { return Ok(None) };
-        let bound = TcpListener::bind(address).and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
+        let bound =
+            adopted(&ListenAddress::Socket(address), passed).unwrap_or_else(|| TcpListener::bind(address));
+        let bound = bound.and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
         match bound {
             Ok(listener) => Ok(Some(Self { address, listener })),
             Err(why) if wanted == Place::Usual => {
@@ -115,9 +124,29 @@ impl BoundAddress {
     }
 }
 
+/// The socket at `address` that was passed, if there is one.
+fn adopted<T: From<OwnedFd>>(address: &ListenAddress, passed: &Passed) -> Option<io::Result<T>> {
+    let adopted = passed.adopt(address).transpose()?;
+    let socket = adopted.map(|adopted| adopted.sockets.into_iter().next().map(T::from));
+    socket.transpose()
+}
+
+/// Binds `path`, unless a socket there was passed.
+fn bind_path(path: &Path, passed: &Passed) -> io::Result<(UnixListener, SocketFile)> {
+    match adopted::<UnixListener>(&ListenAddress::Unix(path.to_owned()), passed).transpose()? {
+        Some(socket) => {
+            socket.set_nonblocking(true)?;
+            let file = SocketFile::found(path).ok_or_else(|| io::Error::other("its file is gone"))?;
+            Ok((socket, file))
+        }
+        None => socket_file::bind(path, SOCKET_MODE, BACKLOG),
+    }
+}
+
 fn bind_socket(
     config: &Config,
     directory: Option<&Path>,
+    passed: &Passed,
     observer: &Observer,
 ) -> Result<Option<(UnixListener, SocketFile)>, AdminError> {
     let is_usual = config.admin.socket == Place::Usual;
@@ -129,7 +158,7 @@ fn bind_socket(
         None => return Err(AdminError::NoStateDir),
     };
     let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(None) };
-    match socket_file::bind(&path, SOCKET_MODE, BACKLOG) {
+    match bind_path(&path, passed) {
         Ok(socket) => {
             observer.admin_listening(&path.display());
             Ok(Some(socket))

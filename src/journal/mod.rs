@@ -106,6 +106,32 @@ impl Journal {
         }
     }
 
+    /// Lets another process have the journal; nothing may be written until it is taken back.
+    ///
+    /// # Errors
+    ///
+    /// If the system says no.
+    pub fn let_go(&self) -> Result<(), JournalError> {
+        flock(&self.lock, FlockOperation::Unlock).map_err(|why| self.failed("unlocking", why))
+    }
+
+    /// Takes the journal back that another process did not take, or has no more.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it.
+    pub fn take_back(&self) -> Result<(), JournalError> {
+        match flock(&self.lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(Errno::WOULDBLOCK) => Err(JournalError::Taken { path: self.directory.clone() }),
+            Err(why) => Err(self.failed("locking", why)),
+        }
+    }
+
+    fn failed(&self, doing: &'static str, why: Errno) -> JournalError {
+        JournalError::File { doing, path: self.directory.join(LOCK), source: why.into() }
+    }
+
     /// Writes these leases in the place of all before, so that a crash at whatever moment leaves either these or those.
     ///
     /// Blocks on the file system.

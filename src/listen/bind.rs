@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::socket::Bound;
 use crate::config;
 use crate::model::ListenAddress;
-use crate::passed::Passed;
+use crate::passed::{Adopted, Given, Owner, Passed};
 use crate::socket_file::{self, SocketFile};
 
 /// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
@@ -19,6 +19,7 @@ const BACKLOG: i32 = 65_535;
 /// Sockets that are bound to one address, and the file of a Unix socket of ours.
 pub(super) struct Sockets {
     each: Vec<Bound>,
+    owner: Owner,
     pub(super) file: Option<SocketFile>,
 }
 
@@ -32,18 +33,35 @@ impl Sockets {
         let count = count.max(self.each.len());
         self.each.iter().cycle().take(count).map(Bound::try_clone).collect()
     }
+
+    /// Those that are ours, to be passed on.
+    pub(super) fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let owner = Owner::Bookend;
+        let ours = self.each.iter().filter(|_| self.owner == owner);
+        let given = |socket: Bound| Given { name: String::new(), owner, socket: socket.into() };
+        ours.map(|bound| bound.try_clone().map(given)).collect()
+    }
 }
 
 /// Binds the address of `listener` for `count` accept loops, unless a socket there was `passed` to us.
 pub(super) fn bind(listener: &config::Listener, count: usize, passed: &Passed) -> io::Result<Sockets> {
     match (&listener.address, passed.adopt(&listener.address)?) {
-        (address, Some(socket)) => Ok(Sockets { each: vec![adopt(address, socket)?], file: None }),
+        (address, Some(Adopted { sockets, owner })) => {
+            let each = sockets.into_iter().map(|socket| adopt(address, socket)).collect::<io::Result<_>>()?;
+            let file = match (address, owner) {
+                (ListenAddress::Unix(path), Owner::Bookend) => SocketFile::found(path),
+                (ListenAddress::Unix(_), Owner::Systemd) | (ListenAddress::Socket(_), _) => None,
+            };
+            file.iter().try_for_each(|file| file.set_mode(listener.socket_mode))?;
+            Ok(Sockets { each, owner, file })
+        }
         (ListenAddress::Socket(address), None) => {
-            Ok(Sockets { each: bind_address(*address, count.max(1))?, file: None })
+            let each = bind_address(*address, count.max(1))?;
+            Ok(Sockets { each, owner: Owner::Bookend, file: None })
         }
         (ListenAddress::Unix(path), None) => {
             let (socket, file) = socket_file::bind(path, listener.socket_mode, BACKLOG)?;
-            Ok(Sockets { each: vec![Bound::Unix(socket)], file: Some(file) })
+            Ok(Sockets { each: vec![Bound::Unix(socket)], owner: Owner::Bookend, file: Some(file) })
         }
     }
 }

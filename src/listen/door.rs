@@ -16,7 +16,7 @@ use super::socket::Bound;
 use crate::config;
 use crate::model::ListenAddress;
 use crate::observe::Observer;
-use crate::passed::Passed;
+use crate::passed::{Given, Passed};
 
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub struct FrontDoor {
     cutting: watch::Sender<bool>,
     shards: Arc<[Shard]>,
     limits: Arc<Limits>,
-    passed: Passed,
+    passed: Arc<Passed>,
     observer: Arc<Observer>,
 }
 
@@ -56,7 +56,12 @@ struct Door {
 impl FrontDoor {
     /// A front door without listeners, whose connections are served by `shards`; listeners at addresses of sockets that were
     /// `passed` adopt them.
-    pub fn new(shards: Vec<Shard>, passed: Passed, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
+    pub fn new(
+        shards: Vec<Shard>,
+        passed: Arc<Passed>,
+        limits: Arc<Limits>,
+        observer: Arc<Observer>,
+    ) -> Self {
         let (closing, cutting) = (Vec::new(), watch::Sender::new(false));
         Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, passed, observer }
     }
@@ -96,6 +101,26 @@ impl FrontDoor {
             let address = listener.address.clone();
             let door = self.accept(listener, sockets, each);
             self.doors.insert(address, door);
+        }
+    }
+
+    /// The sockets of every listener, and those that systemd passed, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let mut sockets = self.passed.to_pass_on()?;
+        for door in self.doors.values() {
+            sockets.extend(door.sockets.to_pass_on()?);
+        }
+        Ok(sockets)
+    }
+
+    /// Whether the listeners are another process's as well, so that closing them here ends nothing.
+    pub fn leave(&mut self, is_left: bool) {
+        for file in self.doors.values_mut().filter_map(|door| door.sockets.file.as_mut()) {
+            file.leave(is_left);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -46,6 +46,15 @@ impl Bound {
             Self::Tcp(bound) => Self::Tcp(bound.try_clone()?),
             Self::Unix(bound) => Self::Unix(bound.try_clone()?),
         })
+    }
+}
+
+impl From<Bound> for OwnedFd {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Tcp(bound) => bound.into(),
+            Bound::Unix(bound) => bound.into(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use log::warn;
+use log::{error, info, warn};
 
 use super::Observer;
 
@@ -10,6 +10,21 @@ impl Observer {
     /// Whoever started the process passed a socket that no listener wants.
     pub fn passed_in_vain(&self, name: &str, what: &dyn Display) {
         warn!("no listener wants what was passed name={name:?} socket={what}");
+    }
+
+    /// A successor was started.
+    pub fn upgrade_begins(&self, process: u32) {
+        info!("upgrade begins process={process}");
+    }
+
+    /// The successor failed; this process goes on.
+    pub fn upgrade_failed(&self, why: &dyn Display) {
+        error!("upgrade failed, this bookend goes on why={:?}", why.to_string());
+    }
+
+    /// A successor takes the requests from now on; so many connections finish here.
+    pub fn handed_over(&self, process: u32, connections: usize) {
+        info!("handed over process={process} connections={connections}");
     }
 
     /// systemd could not be told how bookend is.

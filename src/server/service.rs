@@ -56,6 +56,11 @@ impl Service {
         self.tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 
+    /// From now on another process is the service.
+    pub(super) fn is_succeeded_by(&self, process: u32) {
+        self.tell(&[NotifyState::MainPid(process)]);
+    }
+
     /// It finishes what is under way.
     pub(super) fn is_stopping(&self) {
         self.tell(&[NotifyState::Stopping, NotifyState::Status("finishing what is under way")]);

@@ -9,70 +9,121 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ServerError;
 use super::service::Service;
-use crate::admin::{Serving, Wanted};
+use super::upgrade::Estate;
+use crate::admin::Wanted;
 use crate::config::Config;
 use crate::generation::Current;
+use crate::handover::{UpgradeError, Word};
 use crate::observe::{Observer, OpenError};
-use crate::reload::{LoadError, Reloader};
+use crate::reload::{LoadError, in_full};
+
+/// Why a process has nothing more to do than to finish.
+pub(super) enum End {
+    /// This signal asks for it.
+    Stop(&'static str),
+    /// The successor with this process id takes the requests.
+    HandedOver(u32),
+}
 
 /// Whoever does what is asked for.
 pub(super) struct Steward<'a> {
     pub(super) signals: &'a mut Signals,
     pub(super) wanted: &'a mut mpsc::Receiver<Wanted>,
-    pub(super) reloader: &'a mut Reloader,
-    pub(super) operators: &'a mut Serving,
+    pub(super) estate: Estate<'a>,
     pub(super) current: &'a Current,
     pub(super) service: &'a Service,
     pub(super) observer: &'a Arc<Observer>,
 }
 
 impl Steward<'_> {
-    /// Does what is asked for until a signal asks for the end, which it returns.
-    pub(super) async fn follow(self) -> &'static str {
+    /// Does what is asked for until this process has nothing more to do than to finish.
+    pub(super) async fn follow(mut self) -> End {
         loop {
             let wish = tokio::select! {
                 wish = self.signals.next() => wish,
                 Some(wanted) = self.wanted.recv() => match wanted {
                     Wanted::Reload { is_forced, by, answer } => Wish::Reload(is_forced, by, Some(answer)),
                     Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
+                    Wanted::Upgrade(answer) => Wish::Upgrade(Some(answer)),
                 },
             };
             // A file system or a resolver that hangs must not make the process deaf.
             match wish {
-                Wish::Stop(stop) => return stop,
+                Wish::Stop(stop) => return End::Stop(stop),
                 Wish::Reload(is_forced, by, answer) => tokio::select! {
-                    outcome = reload(self.reloader, is_forced, &by, self.operators, self.service) => {
+                    outcome = reload(&mut self.estate, is_forced, &by, self.service) => {
                         self.service.has_reloaded(&self.current.load(), outcome.is_ok());
                         // Whoever asked may be gone.
                         let _ = answer.map(|answer| answer.send(outcome));
                     }
-                    stop = self.signals.stop() => return stop,
+                    stop = self.signals.stop() => return End::Stop(stop),
                 },
                 Wish::Reopen(answer) => tokio::select! {
                     outcome = reopen(self.observer) => {
                         let _ = answer.map(|answer| answer.send(outcome));
                     }
-                    stop = self.signals.stop() => return stop,
+                    stop = self.signals.stop() => return End::Stop(stop),
                 },
+                Wish::Upgrade(answer) => {
+                    let (outcome, stop) = self.upgrade().await;
+                    let end = outcome.as_ref().ok().map(|&process| End::HandedOver(process));
+                    let _ = answer.map(|answer| answer.send(outcome));
+                    if let Some(end) = stop.map(End::Stop).or(end) {
+                        return end;
+                    }
+                }
             }
         }
+    }
+
+    /// Starts a successor and hands over to it. If it fails, or a signal asks for the end meanwhile, everything is as before.
+    async fn upgrade(&mut self) -> (Result<u32, UpgradeError>, Option<&'static str>) {
+        let mut stop = None;
+        let outcome = match self.estate.start() {
+            Err(why) => Err(why),
+            Ok(mut successor) => {
+                let handed_over = tokio::select! {
+                    handed_over = self.estate.hand_over(&successor) => handed_over,
+                    signal = self.signals.stop() => {
+                        stop = Some(signal);
+                        Err(UpgradeError::Stopping)
+                    }
+                };
+                match handed_over {
+                    Ok(()) => {
+                        self.service.is_succeeded_by(successor.process());
+                        // If it is gone by now, there is nothing to be done.
+                        let _ = successor.is_told(Word::Yours).await;
+                        Ok(successor.process())
+                    }
+                    Err(why) => {
+                        successor.kill().await;
+                        self.estate.take_back();
+                        Err(why)
+                    }
+                }
+            }
+        };
+        if let Err(why) = &outcome {
+            self.observer.upgrade_failed(&in_full(why));
+        }
+        (outcome, stop)
     }
 }
 
 /// Loads the configuration again, for the proxy and for the operator's side.
 async fn reload(
-    reloader: &mut Reloader,
+    estate: &mut Estate<'_>,
     is_forced: bool,
     by: &str,
-    operators: &mut Serving,
     service: &Service,
 ) -> Result<u64, Arc<LoadError>> {
     service.is_reloading();
     let prepare = async |config: &Config| {
-        operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
+        estate.operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
     };
-    let (number, prepared) = reloader.reload(is_forced, by, prepare).await?;
-    operators.follow(prepared);
+    let (number, prepared) = estate.reloader.reload(is_forced, by, prepare).await?;
+    estate.operators.follow(prepared);
     Ok(number)
 }
 
@@ -95,6 +146,8 @@ enum Wish {
     Reload(bool, String, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
     /// Where the outcome goes.
     Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
+    /// Where the outcome goes that somebody waits for.
+    Upgrade(Option<oneshot::Sender<Result<u32, UpgradeError>>>),
     Stop(&'static str),
 }
 
@@ -104,6 +157,7 @@ pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     user1: Signal,
+    user2: Signal,
 }
 
 impl Signals {
@@ -117,6 +171,7 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             user1: listen(SignalKind::user_defined1())?,
+            user2: listen(SignalKind::user_defined2())?,
         })
     }
 
@@ -124,6 +179,7 @@ impl Signals {
         tokio::select! {
             _ = self.hangup.recv() => Wish::Reload(false, "SIGHUP".to_owned(), None),
             _ = self.user1.recv() => Wish::Reopen(None),
+            _ = self.user2.recv() => Wish::Upgrade(None),
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
         }

@@ -50,3 +50,4 @@ mod stop;
 mod streaming;
 mod support;
 mod unix_listener;
+mod upgrade;

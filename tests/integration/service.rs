@@ -100,6 +100,22 @@ fn reloads_and_the_end_are_told() {
 }
 
 #[test]
+fn successor_becomes_the_service() {
+    let (systemd, node) = (Systemd::new(), Origin::answering("hello"));
+    let site = Site::of(&[&node]).with_pool("health_check: { type: tcp, interval: 250ms }");
+    let mut bookend = systemd.start(&[("WATCHDOG_USEC", "200000"), ("WATCHDOG_PID", "1")], &site);
+    assert_eq!(systemd.hears()[0], "READY=1");
+    bookend.signal(Signal::USR2);
+    let told = systemd.hears();
+    let process: u32 = told[0].strip_prefix("MAINPID=").unwrap().parse().unwrap();
+    assert_ne!(process, bookend.process());
+    assert_eq!(systemd.hears()[0], "READY=1");
+    assert!(bookend.wait().success());
+    // The watchdog was meant for another process before, and is for this one now.
+    eventually("the watchdog hears it", || systemd.receive().filter(|message| message == &["WATCHDOG=1"]));
+}
+
+#[test]
 fn watchdog_hears_of_a_process_that_lives_and_not_of_one_that_stands_still() {
     let (systemd, node) = (Systemd::new(), Origin::answering("hello"));
     let bookend = systemd.start(&[("WATCHDOG_USEC", "200000")], &Site::of(&[&node]));

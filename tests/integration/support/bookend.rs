@@ -68,6 +68,11 @@ impl Bookend {
         Self::launch(Command::new(PROGRAM), port, yaml)
     }
 
+    /// As [`Bookend::start_with`], of a program that may be replaced while it runs.
+    pub(crate) fn start_program(program: &Path, port: Port, yaml: &str) -> Self {
+        Self::launch(Command::new(program), port, yaml)
+    }
+
     fn launch(program: Command, port: Port, yaml: &str) -> Self {
         let directory = TempDirectory::new();
         fs::write(directory.path().join("bookend.yaml"), yaml).unwrap();
@@ -230,6 +235,11 @@ impl Bookend {
 
 impl Drop for Bookend {
     fn drop(&mut self) {
+        let log = self.logs();
+        for successor in log.lines().filter_map(|line| line.split("upgrade begins process=").nth(1)) {
+            let process = successor.trim().parse().ok().and_then(Pid::from_raw);
+            let _ = process.map(|process| kill_process(process, Signal::KILL));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
