@@ -1,6 +1,7 @@
 //! The process: its threads, its signals, its beginning and its end.
 
 mod descriptors;
+mod legacy;
 mod pid_file;
 mod predecessor;
 mod process;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use self::legacy::Legacies;
 use self::predecessor::Predecessor;
 use self::process::Process;
 use self::steward::Signals;
@@ -74,7 +76,8 @@ struct Start {
     program: Program,
     /// Sockets that were passed, and what else was.
     passed: (Passed, Vec<Unwanted>),
-    predecessor: Option<Predecessor>,
+    /// Whom we take over from, and what it knows of the nodes.
+    predecessor: Option<(Predecessor, Legacies)>,
 }
 
 /// Runs until a signal ends it, or a successor has taken over.
@@ -97,8 +100,9 @@ fn take_over(source: Source, program: Program) -> Result<(), ServerError> {
     let failed = |source| ServerError::System { doing: "taking over", source };
     let (predecessor, passed) = Predecessor::meet().map_err(failed)?;
     let result = source.load().map_err(ServerError::from).and_then(|config| {
-        predecessor.relieve().map_err(failed)?;
-        begin(Start { source, config, program, passed, predecessor: Some(predecessor.clone()) })
+        let known = Legacies::parse(&predecessor.relieve().map_err(failed)?);
+        let predecessor = Some((predecessor.clone(), known));
+        begin(Start { source, config, program, passed, predecessor })
     });
     if let Err(why) = &result {
         predecessor.disappoint(&in_full(why));

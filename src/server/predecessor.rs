@@ -27,10 +27,11 @@ impl Predecessor {
         Ok((Self { channel: Arc::new(channel) }, passed))
     }
 
-    /// The configuration has no problem; returns once it has let go of what only one can have. Blocks.
-    pub(super) fn relieve(&self) -> io::Result<()> {
+    /// The configuration has no problem; returns what it knows of the nodes once it has let go of what only one can have.
+    /// Blocks.
+    pub(super) fn relieve(&self) -> io::Result<String> {
         self.channel.say(Word::Checked, "")?;
-        self.channel.expect(Word::Go, STEP).map(drop)
+        self.channel.expect(Word::Go, STEP)
     }
 
     /// Nothing comes of it.

@@ -84,6 +84,8 @@ impl Process {
         let (phase, phases) = watch::channel(Phase::Starting);
 
         let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
+        let (predecessor, mut known) = predecessor.unzip();
+        known.iter_mut().for_each(|known| known.tell(&first));
         let current = Arc::new(Current::new(first));
         // Before anything that people are told of can happen.
         let announcer = Arc::new(Announcer::start(&current, &observer));
@@ -107,6 +109,8 @@ impl Process {
             .map_err(|source| ServerError::System { doing: "listening to operators", source })?;
         let ours = (Arc::clone(&current), Arc::clone(&limits), Arc::clone(&observer));
         let mut reloader = Reloader::start(source, history, ours.0, registry, door, ours.1, ours.2).await?;
+        // Those that had to be looked up first.
+        known.iter_mut().for_each(|known| known.tell(&current.load()));
         if let Some(predecessor) = predecessor {
             checked_once(&current).await;
             predecessor.succeed().await;
@@ -149,6 +153,7 @@ impl Process {
             wanted: &mut self.wanted,
             estate: Estate {
                 program,
+                current: &self.current,
                 reloader: &mut self.reloader,
                 operators: &mut self.operators,
                 drains: &self.drains,

@@ -93,7 +93,7 @@ impl Steward<'_> {
                     Ok(()) => {
                         self.service.is_succeeded_by(successor.process());
                         // If it is gone by now, there is nothing to be done.
-                        let _ = successor.is_told(Word::Yours).await;
+                        let _ = successor.is_told(Word::Yours, String::new()).await;
                         Ok(successor.process())
                     }
                     Err(why) => {

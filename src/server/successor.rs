@@ -88,9 +88,9 @@ impl Successor {
         self.within(doing, move |channel| channel.expect(word, within).map(drop)).await
     }
 
-    /// Says a word to it.
-    pub(super) async fn is_told(&self, word: Word) -> Result<(), UpgradeError> {
-        self.within("telling it to go on", move |channel| channel.say(word, "")).await
+    /// Says a word to it, and more about it.
+    pub(super) async fn is_told(&self, word: Word, more: String) -> Result<(), UpgradeError> {
+        self.within("telling it to go on", move |channel| channel.say(word, &more)).await
     }
 
     /// Ends it.

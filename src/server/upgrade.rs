@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LAST_LINES;
+use super::legacy::Legacies;
 use super::successor::{Program, Successor};
 use crate::admin::Serving;
 use crate::drain::Drains;
+use crate::generation::Current;
 use crate::handover::{UpgradeError, Word};
 use crate::journal::Events;
 use crate::observe::Observer;
@@ -23,6 +25,7 @@ const BEGINNING: Duration = Duration::from_secs(15);
 /// All that a successor gets.
 pub(super) struct Estate<'a> {
     pub(super) program: Program,
+    pub(super) current: &'a Current,
     pub(super) reloader: &'a mut Reloader,
     pub(super) operators: &'a mut Serving,
     pub(super) drains: &'a Drains,
@@ -50,7 +53,7 @@ impl Estate<'_> {
         successor.give(sockets).await?;
         successor.says("reading the configuration", Word::Checked, CHECKING).await?;
         self.let_go().await?;
-        successor.is_told(Word::Go).await?;
+        successor.is_told(Word::Go, Legacies::of(&self.current.load())).await?;
         successor.says("beginning", Word::Ready, BEGINNING).await
     }
 

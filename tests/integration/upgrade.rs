@@ -75,7 +75,7 @@ fn ten_upgrades_in_a_row_drop_no_request() {
     assert!(bookend.command("undrain web/web-03").status.success());
     let log = bookend.logs();
     assert_eq!(log.matches("handed over").count(), 10, "{log}");
-    assert!(!log.contains(" ERROR]"), "{log}");
+    assert!(!log.contains("upgrade failed") && !log.contains("not kept"), "{log}");
 }
 
 #[test]
@@ -100,6 +100,17 @@ fn request_under_way_is_finished_by_the_old_process() {
     let answer = client.read_answer("GET");
     assert_eq!((answer.text(), answer.closes()), ("hello", true));
     assert!(bookend.wait().success());
+}
+
+#[test]
+fn what_is_known_of_nodes_goes_along() {
+    let (here, gone) = (Origin::answering("hello"), Origin::absent());
+    let bookend = Bookend::start(&Site::of(&[&here, &gone]).with_pool(CHECK));
+    bookend.wait_for_log("node is down pool=web node=web-02");
+    upgrade(&bookend);
+    let status = said(&bookend.command("status"));
+    assert!(status.contains("down for"), "{status}");
+    assert_eq!(bookend.logs().matches("node is down").count(), 1, "people were told twice");
 }
 
 #[test]
