@@ -147,7 +147,7 @@ fn serve(run: Run) -> anyhow::Result<()> {
 
 fn check(file: &File) -> anyhow::Result<()> {
     let source = source(file)?;
-    let config = source.load()?;
+    let config = source.load(None)?.in_date()?.config;
     let nodes: usize = config.pools.values().map(|pool| pool.nodes.len()).sum();
     say(&format!(
         "{}: ok ({}, {}, {}, {})",

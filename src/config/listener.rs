@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::bounds;
 use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault, shown};
+use super::tls::{self, Tls};
 use crate::model::{AddressError, ListenAddress, NodeAddress, TrustedProxies};
 
 /// One address that clients connect to.
@@ -23,6 +24,10 @@ pub struct Listener {
     pub trusted_proxies: TrustedProxies,
     /// Whether nodes also get `Forwarded` (RFC 7239).
     pub forwarded: bool,
+    /// How it speaks TLS; `None` if it does not.
+    pub tls: Option<Tls>,
+    /// Whether requests for a host that some listener has a certificate for are sent there.
+    pub redirect_to_https: bool,
     /// How long a client may take.
     pub timeouts: ClientTimeouts,
     /// How much a client may take.
@@ -32,6 +37,8 @@ pub struct Listener {
 /// How long a client may take; every one is longer than zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTimeouts {
+    /// Agreeing on keys, where TLS is spoken.
+    pub handshake: Duration,
     /// The whole head of a request, from its first byte (and from accepting the connection).
     pub head: Duration,
     /// Between two pieces of a request's body.
@@ -59,6 +66,7 @@ const SOCKET_MODE: u32 = 0o660;
 impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(60),
             write: Duration::from_secs(60),
@@ -104,6 +112,14 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
     });
     let trusted_proxies = fields.read("trusted_proxies", trusted_proxies);
     let forwarded = fields.read("forwarded", |v| v.boolean());
+    let tls = fields.read("tls", tls::read);
+    let redirect_to_https = fields.read("redirect_to_https", |v| {
+        if fields.has("tls") {
+            let fault = Fault::new("a listener that speaks TLS sends nobody elsewhere");
+            v.report(fault.help("remove the key, or `tls`").on_key());
+        }
+        v.boolean()
+    });
     let timeouts = fields.read("timeouts", read_timeouts);
     let limits = fields.read("limits", read_limits);
     Some(Listener {
@@ -111,6 +127,8 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
         socket_mode: socket_mode.unwrap_or(SOCKET_MODE),
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         forwarded: forwarded.unwrap_or_default(),
+        tls,
+        redirect_to_https: redirect_to_https.unwrap_or(true),
         timeouts: timeouts.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
     })
@@ -205,6 +223,7 @@ fn read_timeouts(value: Value<'_>) -> Option<ClientTimeouts> {
     let default = ClientTimeouts::default();
     let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
     value.fields("a mapping of durations", |fields| ClientTimeouts {
+        handshake: fields.read("handshake", |v| v.duration(bounds::HEAD_TIME)).unwrap_or(default.handshake),
         head: fields.read("head", |v| v.duration(bounds::HEAD_TIME)).unwrap_or(default.head),
         body: fields.read("body", timeout).unwrap_or(default.body),
         write: fields.read("write", timeout).unwrap_or(default.write),

@@ -168,6 +168,15 @@ fn forwarded(arrival: &Arrival<'_>, peer: Option<&[u8]>, headers: &HeaderMap) ->
     }
 }
 
+/// Whether a trusted peer says that its client came by TLS.
+pub fn is_said_to_be_secure(headers: &HeaderMap) -> bool {
+    let said = match headers.get(X_FORWARDED_PROTO) {
+        Some(value) => Some(value.as_bytes()),
+        None => forwarded::last(headers.get_all(header::FORWARDED), b"proto"),
+    };
+    said.and_then(Scheme::parse) == Some(Scheme::Https)
+}
+
 /// What a trusted peer says in the element of `Forwarded` that is its own.
 fn said_by_peer<'a>(arrival: &Arrival<'_>, headers: &'a HeaderMap, parameter: &[u8]) -> Option<&'a [u8]> {
     let lines = arrival.trusted_peer.then(|| headers.get_all(header::FORWARDED))?;

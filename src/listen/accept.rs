@@ -5,22 +5,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::StatusCode;
 use tokio::sync::watch;
 use tokio::task::unconstrained;
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::channel::Channel;
+use super::connection::{Connection, Security};
+use super::handshake::{Broken, secure};
 use super::limits::{Full, Limits, Seat};
 use super::refusal::Refusal;
-use super::shard::{Shard, place};
+use super::shard::{Serve, Shard, place};
 use super::socket::{Bound, Listening, Socket};
 use super::stream::ClientStream;
 use super::{cut, linger};
 use crate::config;
 use crate::model::ListenAddress;
 use crate::observe::{Limit, Observer};
+use crate::tls::Terminator;
 
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -29,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Acceptor {
     pub(super) address: ListenAddress,
     pub(super) settings: Arc<ArcSwap<config::Listener>>,
+    /// How TLS is spoken; empty where it is not.
+    pub(super) tls: Arc<ArcSwapOption<Terminator>>,
     pub(super) stopping: watch::Receiver<bool>,
     /// Turns true when what is under way has had its time.
     pub(super) cutting: watch::Receiver<bool>,
@@ -84,16 +89,20 @@ impl Acceptor {
 
     /// Gives the connection to its shard. A socket that fails here was broken by its client already.
     fn hand_over(&self, socket: Socket, client: Option<SocketAddr>, seat: Seat) {
-        let Ok(local) = socket.local_addr() else { return };
-        let connection =
-            Arc::new(Connection::new(client, local, Arc::clone(&self.settings), self.stopping.clone()));
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
-        let (observer, cutting) = (Arc::clone(&self.observer), self.cutting.clone());
-        let (service, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());
+        let arrived = Arrived {
+            client,
+            seat,
+            settings: Arc::clone(&self.settings),
+            tls: self.tls.load_full(),
+            stopping: self.stopping.clone(),
+            cutting: self.cutting.clone(),
+            observer: Arc::clone(&self.observer),
+        };
+        let (service, presence) = (shard.serve(), shard.enter());
         let serve = move |socket| async move {
-            let stream = ClientStream::new(socket, Arc::clone(&connection), seat, observer);
-            cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+            arrived.serve(socket, &*service).await;
             drop(presence);
         };
         if number == self.own {
@@ -113,11 +122,57 @@ impl Acceptor {
             Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
         };
         self.observer.connection_refused(client.map(|client| client.ip()), limit);
-        // In a flood the rest is closed without a word.
-        let Some(room) = self.limits.refuse() else { return };
+        // In a flood the rest is closed without a word, and before keys were agreed on there is none to say it with.
+        let Some(room) = self.limits.refuse().filter(|_| self.tls.load().is_none()) else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
         let _ = socket.try_write(&Refusal::new(status).bytes);
-        linger::close(socket, room);
+        linger::close(Channel::Plain(socket), room);
+    }
+}
+
+/// A client that has come in.
+struct Arrived {
+    client: Option<SocketAddr>,
+    seat: Seat,
+    settings: Arc<ArcSwap<config::Listener>>,
+    tls: Option<Arc<Terminator>>,
+    stopping: watch::Receiver<bool>,
+    cutting: watch::Receiver<bool>,
+    observer: Arc<Observer>,
+}
+
+impl Arrived {
+    /// Agrees on keys where TLS is spoken, and serves the connection until it is done.
+    async fn serve(mut self, socket: Socket, service: &dyn Serve) {
+        let Ok(local) = socket.local_addr() else { return };
+        let Some((channel, security)) = self.secure(socket).await else { return };
+        let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
+        let connection = Arc::new(Connection::new(client, local, settings, security, stopping.clone()));
+        let stream = ClientStream::new(channel, Arc::clone(&connection), seat, observer);
+        cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+    }
+
+    /// `None` if there is nobody to serve.
+    async fn secure(&mut self, socket: Socket) -> Option<(Channel, Option<Security>)> {
+        let Some(terminator) = &self.tls else { return Some((Channel::Plain(socket), None)) };
+        let limit = self.settings.load().timeouts.handshake;
+        let shaken = tokio::select! {
+            shaken = secure(socket, terminator, limit) => shaken,
+            _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+        };
+        match shaken {
+            Ok((channel, security, how)) => {
+                self.observer.shaken(how);
+                Some((channel, Some(security)))
+            }
+            Err(Broken { how, why, told }) => {
+                self.observer.handshake_broken(self.client.map(|client| client.ip()), how, &why);
+                if let Some(channel) = told {
+                    linger::close(channel, ());
+                }
+                None
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,7 @@ use crate::config;
 use crate::model::ListenAddress;
 use crate::observe::Observer;
 use crate::passed::{Given, Passed};
+use crate::tls::{Terminator, Tls};
 
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,7 @@ pub struct Prepared {
 
 struct Door {
     settings: Arc<ArcSwap<config::Listener>>,
+    tls: Arc<ArcSwapOption<Terminator>>,
     stopping: watch::Sender<bool>,
     accepting: Vec<JoinHandle<()>>,
     sockets: Sockets,
@@ -83,8 +85,9 @@ impl FrontDoor {
         Ok(Prepared { bound, kept })
     }
 
-    /// Opens what was prepared and closes every listener that was neither prepared nor kept.
-    pub fn open(&mut self, prepared: Prepared) {
+    /// Opens what was prepared and closes every listener that was neither prepared nor kept; those of them that `tls` has
+    /// speak it.
+    pub fn open(&mut self, prepared: Prepared, tls: &Tls) {
         let Prepared { bound, kept } = prepared;
         let stays = |address: &ListenAddress| kept.iter().any(|listener| listener.address == *address);
         for (address, door) in self.doors.extract_if(|address, _| !stays(address)) {
@@ -96,10 +99,11 @@ impl FrontDoor {
                 self.follow(door, listener);
             }
         }
+        self.secure(tls);
         for (listener, sockets, each) in bound {
             self.observer.listening(&listener.address);
             let address = listener.address.clone();
-            let door = self.accept(listener, sockets, each);
+            let door = self.accept(listener, sockets, each, tls.of(&address).cloned());
             self.doors.insert(address, door);
         }
     }
@@ -155,7 +159,21 @@ impl FrontDoor {
         door.settings.store(Arc::new(listener));
     }
 
-    fn accept(&self, listener: config::Listener, sockets: Sockets, each: Vec<Bound>) -> Door {
+    /// Has the listeners speak TLS like this with those who connect from now on.
+    pub fn secure(&self, tls: &Tls) {
+        for (address, door) in &self.doors {
+            door.tls.store(tls.of(address).cloned());
+        }
+    }
+
+    fn accept(
+        &self,
+        listener: config::Listener,
+        sockets: Sockets,
+        each: Vec<Bound>,
+        tls: Option<Arc<Terminator>>,
+    ) -> Door {
+        let tls = Arc::new(ArcSwapOption::new(tls));
         let address = listener.address.clone();
         let settings = Arc::new(ArcSwap::from_pointee(listener));
         let stopping = watch::Sender::new(false);
@@ -164,6 +182,7 @@ impl FrontDoor {
                 let acceptor = Acceptor {
                     address: address.clone(),
                     settings: Arc::clone(&settings),
+                    tls: Arc::clone(&tls),
                     stopping: stopping.subscribe(),
                     cutting: self.cutting.subscribe(),
                     shards: Arc::clone(&self.shards),
@@ -174,7 +193,7 @@ impl FrontDoor {
                 shard.runtime().spawn(acceptor.run(socket))
             });
         let accepting = accepting.collect();
-        Door { settings, stopping, accepting, sockets }
+        Door { settings, tls, stopping, accepting, sockets }
     }
 }
 

@@ -7,9 +7,11 @@
 mod accept;
 mod alarm;
 mod bind;
+mod channel;
 mod connection;
 mod cut;
 mod door;
+mod handshake;
 mod limits;
 mod linger;
 mod refusal;
@@ -17,7 +19,7 @@ mod shard;
 mod socket;
 mod stream;
 
-pub use connection::{Connection, Late, Waiting};
+pub use connection::{Connection, Late, Security, Waiting};
 pub use door::{BindError, FrontDoor, Prepared};
 pub use limits::Limits;
 pub use shard::{Serve, Shard};

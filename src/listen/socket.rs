@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -115,17 +116,28 @@ impl Socket {
 
     /// Ready with the number of bytes that can be read now, 1 at the most, and takes none away; 0 is the client's end.
     pub(super) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.poll_peek(cx, &mut [0])
+    }
+
+    fn poll_peek(&mut self, cx: &mut Context<'_>, byte: &mut [u8; 1]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(tcp) => tcp.poll_peek(cx, &mut ReadBuf::new(&mut [0])),
+            Self::Tcp(tcp) => tcp.poll_peek(cx, &mut ReadBuf::new(byte)),
             Self::Unix(unix) => loop {
                 ready!(unix.poll_read_ready(cx))?;
-                let look = || SockRef::from(&*unix).peek(&mut [std::mem::MaybeUninit::uninit()]);
+                let look = || Ok(recv(&*unix, &mut *byte, RecvFlags::PEEK)?.0);
                 match unix.try_io(Interest::READABLE, look) {
                     Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
                     looked => return Poll::Ready(looked),
                 }
             },
         }
+    }
+
+    /// Ready with the first byte that can be read, which stays; `None` is the client's end.
+    pub(super) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        let mut byte = [0];
+        let count = ready!(self.poll_peek(cx, &mut byte))?;
+        Poll::Ready(Ok((count > 0).then_some(byte[0])))
     }
 
     /// Makes it end with a reset, so that the client can tell that something is missing. A Unix socket knows no resets:

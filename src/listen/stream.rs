@@ -18,11 +18,12 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::alarm::Alarm;
+use super::channel::Channel;
 use super::connection::{Connection, Late, Look, Waiting};
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
-use super::socket::Socket;
+
 use crate::clock;
 use crate::observe::Observer;
 
@@ -35,7 +36,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct ClientStream {
     /// Taken only on drop.
-    socket: Option<Socket>,
+    channel: Option<Channel>,
     connection: Arc<Connection>,
     observer: Arc<Observer>,
     alarm: Alarm,
@@ -52,12 +53,12 @@ pub(super) struct ClientStream {
 
 impl ClientStream {
     pub(super) fn new(
-        socket: Socket,
+        channel: Channel,
         connection: Arc<Connection>,
         seat: Seat,
         observer: Arc<Observer>,
     ) -> Self {
-        let socket_digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
+        let socket_digest = SocketDigest::from_raw_fd(channel.as_raw_fd());
         // Both cells are new and empty.
         let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
         let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
@@ -67,7 +68,7 @@ impl ClientStream {
             Arc::new(ProxyDigest::new(Box::new(head), Some(connection)))
         });
         Self {
-            socket: Some(socket),
+            channel: Some(channel),
             connection,
             observer,
             alarm: Alarm::default(),
@@ -82,17 +83,17 @@ impl ClientStream {
 
     /// Reads, or only looks whether the client has left while a node is waited for: what the client sends by then is its
     /// next request.
-    fn poll_socket(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(socket) = &mut self.socket else { return Poll::Ready(Ok(())) };
+    fn poll_channel(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
         if self.connection.waiting() != Waiting::Node {
             let before = buf.filled().len();
-            ready!(Pin::new(socket).poll_read(cx, buf))?;
+            ready!(Pin::new(channel).poll_read(cx, buf))?;
             self.connection.read_some(buf.filled().len() - before);
             return Poll::Ready(Ok(()));
         }
-        match ready!(socket.poll_look(cx))? {
-            0 => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
+        match ready!(channel.poll_look(cx))? {
+            false => Poll::Ready(Ok(())),
+            true => Poll::Pending,
         }
     }
 
@@ -151,10 +152,15 @@ impl ClientStream {
 
     fn poll_unwritten(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let Some(socket) = &mut self.socket else { break };
-            let written = Pin::new(socket).poll_write(cx, &self.unwritten);
+            let Some(channel) = &mut self.channel else { break };
+            let written = Pin::new(channel).poll_write(cx, &self.unwritten);
             let count = ready!(self.watch_stall(cx, written))?;
             self.unwritten.drain(..count);
+        }
+        // TLS keeps what the socket does not take; a socket keeps nothing.
+        if let Some(channel @ Channel::Tls(_)) = &mut self.channel {
+            let flushed = Pin::new(channel).poll_flush(cx).map_ok(|()| 1);
+            ready!(self.watch_stall(cx, flushed))?;
         }
         if self.unwritten.capacity() > WRITE_BUFFER / 4 {
             self.unwritten = Vec::new();
@@ -209,7 +215,7 @@ impl AsyncRead for ClientStream {
             let _ = this.poll_unwritten(cx);
             return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
         }
-        if let Poll::Ready(read) = this.poll_socket(cx, buf) {
+        if let Poll::Ready(read) = this.poll_channel(cx, buf) {
             return Poll::Ready(read);
         }
         let expired = ready!(this.poll_wait(cx));
@@ -232,8 +238,8 @@ impl AsyncWrite for ClientStream {
             ready!(this.poll_unwritten(cx))?;
         }
         if data.len() > WRITE_BUFFER {
-            let Some(socket) = &mut this.socket else { return Poll::Ready(Ok(data.len())) };
-            let written = Pin::new(socket).poll_write(cx, data);
+            let Some(channel) = &mut this.channel else { return Poll::Ready(Ok(data.len())) };
+            let written = Pin::new(channel).poll_write(cx, data);
             return this.watch_stall(cx, written);
         }
         this.unwritten.extend_from_slice(data);
@@ -247,8 +253,8 @@ impl AsyncWrite for ClientStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_unwritten(cx))?;
-        match &mut this.socket {
-            Some(socket) => Pin::new(socket).poll_shutdown(cx),
+        match &mut this.channel {
+            Some(channel) => Pin::new(channel).poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -256,17 +262,19 @@ impl AsyncWrite for ClientStream {
 
 impl Drop for ClientStream {
     fn drop(&mut self) {
-        let Some(socket) = self.socket.take() else { return };
+        let Some(mut channel) = self.channel.take() else { return };
         if !self.unwritten.is_empty() {
             // Pingora drops a stream on errors without a flush.
-            let _ = socket.try_write(&self.unwritten);
+            channel.try_write(&self.unwritten);
         }
         let is_between = matches!(self.connection.waiting(), Waiting::Request | Waiting::Head);
         if self.connection.is_broken_off() || self.connection.is_cut() && !is_between {
             // A plain end would make the answer look complete.
-            socket.reset_at_end();
+            channel.reset_at_end();
         } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {
-            linger::close(socket, self.seat.take());
+            linger::close(channel, self.seat.take());
+        } else {
+            channel.say_the_end();
         }
     }
 }
@@ -281,7 +289,7 @@ impl Shutdown for ClientStream {
 
 impl UniqueID for ClientStream {
     fn id(&self) -> UniqueIDType {
-        self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+        self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 }
 

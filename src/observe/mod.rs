@@ -7,6 +7,7 @@ mod access_log;
 mod alarms;
 mod announcements;
 mod capacity;
+mod connections;
 mod drains;
 mod feed;
 mod gauges;
@@ -19,7 +20,6 @@ mod tally;
 
 use std::error::Error;
 use std::fmt::Display;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::announcements::Announced;
+pub use self::connections::{Handshake, Limit};
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
@@ -76,15 +77,6 @@ pub struct Ended<'a> {
     pub took: Duration,
 }
 
-/// A limit on connections of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// As many as there may be in all.
-    InAll,
-    /// As many as one client may have.
-    ForClient,
-}
-
 /// How the wait for a place at a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitEnd {
@@ -107,16 +99,6 @@ pub struct Attempt<'a> {
     pub reach: Reach,
     /// Whether another attempt follows.
     pub followed: bool,
-}
-
-impl Limit {
-    /// The limit in words, for logs and metrics.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::InAll => "in all",
-            Self::ForClient => "for one client",
-        }
-    }
 }
 
 impl WaitEnd {
@@ -299,17 +281,6 @@ impl Observer {
     pub fn accept_failed(&self, address: &dyn Display, why: &std::io::Error) {
         self.refusals.warn((self.now)(), |left_out| {
             format!("accepting failed address={address} why={why:?}{left_out}")
-        });
-    }
-
-    /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: Option<IpAddr>, limit: Limit) {
-        self.metrics.connection_refused(limit);
-        let limit = limit.as_str();
-        self.refusals.warn((self.now)(), |left_out| {
-            // Over a Unix socket nobody has an address.
-            let client = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-            format!("connection refused client={client} limit={limit}{left_out}")
         });
     }
 

@@ -23,9 +23,8 @@ use self::process::Process;
 use self::steward::Signals;
 use self::successor::Program;
 use crate::admin::AdminError;
-use crate::config::Config;
 use crate::passed::{Passed, Unwanted};
-use crate::reload::{LoadError, Source, in_full};
+use crate::reload::{LoadError, Loaded, Source, in_full};
 
 /// How long the last lines of the access log, and then the last events, may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -72,7 +71,7 @@ pub enum Beginning {
 /// All that it takes to begin.
 struct Start {
     source: Source,
-    config: Config,
+    loaded: Loaded,
     program: Program,
     /// Sockets that were passed, and what else was.
     passed: (Passed, Vec<Unwanted>),
@@ -89,8 +88,8 @@ pub fn run(source: Source, beginning: Beginning) -> Result<(), ServerError> {
             // Before anything opens a file whose number could be taken for one that was passed.
             let passed = Passed::by_systemd()
                 .map_err(|source| ServerError::System { doing: "taking what was passed", source })?;
-            let config = source.load()?;
-            begin(Start { source, config, program, passed, predecessor: None })
+            let loaded = source.load(None)?;
+            begin(Start { source, loaded, program, passed, predecessor: None })
         }
         Beginning::TakeOver => take_over(source, program),
     }
@@ -99,10 +98,10 @@ pub fn run(source: Source, beginning: Beginning) -> Result<(), ServerError> {
 fn take_over(source: Source, program: Program) -> Result<(), ServerError> {
     let failed = |source| ServerError::System { doing: "taking over", source };
     let (predecessor, passed) = Predecessor::meet().map_err(failed)?;
-    let result = source.load().map_err(ServerError::from).and_then(|config| {
+    let result = source.load(None).map_err(ServerError::from).and_then(|loaded| {
         let known = Legacies::parse(&predecessor.relieve().map_err(failed)?);
         let predecessor = Some((predecessor.clone(), known));
-        begin(Start { source, config, program, passed, predecessor })
+        begin(Start { source, loaded, program, passed, predecessor })
     });
     if let Err(why) = &result {
         predecessor.disappoint(&in_full(why));

@@ -27,7 +27,7 @@ use crate::listen::{FrontDoor, Limits};
 use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::passed::{Passed, Unwanted};
-use crate::reload::{History, LoadError, Reloader};
+use crate::reload::{History, LoadError, Loaded, Reloader};
 use crate::timeline::{Running, Timeline};
 
 /// How long a connection that was just accepted has for its first request when the process stops.
@@ -68,7 +68,8 @@ struct Memory {
 impl Process {
     /// Begins to serve; where there is a predecessor it has left everything to us when this returns.
     pub(super) async fn begin(start: Start) -> Result<Self, ServerError> {
-        let Start { source, config, passed: (passed, unfit), predecessor, .. } = start;
+        let Start { source, loaded, passed: (passed, unfit), predecessor, .. } = start;
+        let Loaded { config, tls, out_of_date } = loaded;
         let observer = Arc::new(Observer::new(clock::millis, clock::steady)?);
         let (registry, passed) = (Arc::new(Registry::default()), Arc::new(passed));
         let pid_file = config.server.pid_file.clone();
@@ -79,6 +80,8 @@ impl Process {
         let bound = Bound::new(&config, &passed, &observer)?;
         let (journal, memory) = remember(&bound, &observer);
         observer.started(env!("CARGO_PKG_VERSION"));
+        // Better than no site at all: whoever comes is warned, and so is who reads this.
+        out_of_date.iter().flatten().for_each(|problem| observer.certificate_out_of_date(problem));
         tell_unwanted(&passed, unfit, &config, &observer);
         let history = Arc::new(History::new(&source));
         let (phase, phases) = watch::channel(Phase::Starting);
@@ -86,7 +89,7 @@ impl Process {
         let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
         let (predecessor, mut known) = predecessor.unzip();
         known.iter_mut().for_each(|known| known.tell(&first));
-        let current = Arc::new(Current::new(first));
+        let current = Arc::new(Current::new(first, tls));
         // Before anything that people are told of can happen.
         let announcer = Arc::new(Announcer::start(&current, &observer));
         let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 use super::ServerError;
 use super::service::Service;
@@ -16,6 +18,9 @@ use crate::generation::Current;
 use crate::handover::{UpgradeError, Word};
 use crate::observe::{Observer, OpenError};
 use crate::reload::{LoadError, in_full};
+
+/// How often the files of certificates are looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 
 /// Why a process has nothing more to do than to finish.
 pub(super) enum End {
@@ -38,9 +43,12 @@ pub(super) struct Steward<'a> {
 impl Steward<'_> {
     /// Does what is asked for until this process has nothing more to do than to finish.
     pub(super) async fn follow(mut self) -> End {
+        let mut look = tokio::time::interval(LOOK_AT_FILES);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wish = tokio::select! {
                 wish = self.signals.next() => wish,
+                _ = look.tick() => Wish::Renew,
                 Some(wanted) = self.wanted.recv() => match wanted {
                     Wanted::Reload { is_forced, by, answer } => Wish::Reload(is_forced, by, Some(answer)),
                     Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
@@ -56,6 +64,10 @@ impl Steward<'_> {
                         // Whoever asked may be gone.
                         let _ = answer.map(|answer| answer.send(outcome));
                     }
+                    stop = self.signals.stop() => return End::Stop(stop),
+                },
+                Wish::Renew => tokio::select! {
+                    () = self.estate.reloader.renew_certificates() => {}
                     stop = self.signals.stop() => return End::Stop(stop),
                 },
                 Wish::Reopen(answer) => tokio::select! {
@@ -146,6 +158,8 @@ enum Wish {
     Reload(bool, String, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
     /// Where the outcome goes.
     Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
+    /// To look whether certificates were renewed.
+    Renew,
     /// Where the outcome goes that somebody waits for.
     Upgrade(Option<oneshot::Sender<Result<u32, UpgradeError>>>),
     Stop(&'static str),

@@ -49,5 +49,6 @@ mod sticky;
 mod stop;
 mod streaming;
 mod support;
+mod tls;
 mod unix_listener;
 mod upgrade;
