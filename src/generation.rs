@@ -13,6 +13,7 @@ use crate::model::Name;
 use crate::retry::{BodyRoom, Policy};
 use crate::routing::{Request, Router};
 use crate::state::{KeyTrouble, Secret};
+use crate::tls::Tls;
 
 /// A configuration ready for requests. A request keeps the generation it began with.
 #[derive(Debug)]
@@ -241,13 +242,19 @@ async fn in_background<T: Send + 'static>(
 #[derive(Debug)]
 pub struct Current {
     generation: ArcSwap<Generation>,
+    /// How its listeners speak TLS; not part of it, because certificates come and go while it stays.
+    tls: ArcSwap<Tls>,
     bodies: Arc<BodyRoom>,
 }
 
 impl Current {
-    /// Begins with `first` in force.
-    pub fn new(first: Generation) -> Self {
-        Self { generation: ArcSwap::from_pointee(first), bodies: Arc::default() }
+    /// Begins with `first` in force, whose listeners speak `tls`.
+    pub fn new(first: Generation, tls: Tls) -> Self {
+        Self {
+            generation: ArcSwap::from_pointee(first),
+            tls: ArcSwap::from_pointee(tls),
+            bodies: Arc::default(),
+        }
     }
 
     /// The generation in force, for as long as the caller needs it.
@@ -258,6 +265,21 @@ impl Current {
     /// Puts `next` in force for every request that begins from now on.
     pub fn swap(&self, next: Arc<Generation>) {
         self.generation.store(next);
+    }
+
+    /// How listeners speak TLS now.
+    pub fn tls(&self) -> Arc<Tls> {
+        self.tls.load_full()
+    }
+
+    /// The port at which `host`, without one, is reached by TLS; `None` if no certificate is for it.
+    pub fn tls_port_of(&self, host: &str) -> Option<u16> {
+        self.tls.load().port_of(host)
+    }
+
+    /// From now on listeners speak TLS like this.
+    pub fn secure(&self, tls: Tls) {
+        self.tls.store(Arc::new(tls));
     }
 
     /// The memory that kept bodies hold, whatever generation their requests began with.

@@ -12,8 +12,9 @@
 //!  7 reload                                        file → configuration → generation → swap
 //!  6 listen     probe      drain    monitor        the front door; checks; leases in force; an eye on the pools;
 //!    announce   timeline                            telling people; what happened
-//!  5 generation                                    one configuration compiled; the one in force
-//!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
+//!  5 generation           handover                 one configuration compiled; the line to a successor
+//!  4 balance    state      journal  tls            pools: Pingora's LoadBalancer around our nodes; what outlives the process;
+//!    socket_file           passed                   certificates; Unix sockets; sockets that were there before us
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  terminal  lease  incident  redundancy
@@ -23,7 +24,7 @@
 //!
 //! # The life of a request
 //!
-//! 1. [`listen`] accepts the connection, gives it a seat, and hands it to Pingora as a stream that keeps the time.
+//! 1. [`listen`] accepts the connection, gives it a seat, agrees on keys where [`tls`] is spoken, and hands it to Pingora as a stream that keeps the time.
 //! 2. [`proxy`] admits the request: a name for it, a route ([`routing`]), a body that is not too large.
 //! 3. It picks a node: [`upstream`] has the order of resort, [`balance`] carries it to Pingora's balancer. It takes a place
 //!    there, and while all are full it waits in line for one, or is told to come later.
@@ -46,6 +47,7 @@ pub mod continuation;
 pub mod demo;
 pub mod drain;
 pub mod generation;
+pub mod handover;
 pub mod headers;
 pub mod incident;
 pub mod journal;
@@ -54,6 +56,7 @@ pub mod listen;
 pub mod model;
 pub mod monitor;
 pub mod observe;
+pub mod passed;
 pub mod probe;
 pub mod proxy;
 pub mod redundancy;
@@ -61,7 +64,9 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod socket_file;
 pub mod state;
 pub mod terminal;
 pub mod timeline;
+pub mod tls;
 pub mod upstream;

@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use bookend::headers::{Arrival, Change, Forwarding, Scheme, client};
+use bookend::model::TrustedProxies;
 use bookend_fuzz::headers;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
-use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,7 +16,8 @@ const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
 fuzz_target!(|data: &[u8]| {
     let headers = headers(data);
-    let trusted: [IpNet; 2] = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    let networks = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    let trusted = TrustedProxies { networks, unix: false };
     assert_eq!(client(Some(STRANGER), &headers, &trusted).address, Some(STRANGER));
     assert_eq!(client(None, &headers, &trusted).address, None);
     assert!(client(Some(PROXY), &headers, &trusted).address.is_some());
@@ -26,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Whatever stands before it, the address that the proxy in front of us added is the client's.
-fn nothing_hides_what_a_proxy_adds(headers: &HeaderMap, trusted: &[IpNet]) {
+fn nothing_hides_what_a_proxy_adds(headers: &HeaderMap, trusted: &TrustedProxies) {
     let name = if headers.contains_key(X_FORWARDED_FOR) { X_FORWARDED_FOR } else { header::FORWARDED };
     let entry = if name == X_FORWARDED_FOR { "192.0.2.1" } else { "for=192.0.2.1" };
     let mut on_a_line = headers.clone();
@@ -41,7 +42,7 @@ fn nothing_hides_what_a_proxy_adds(headers: &HeaderMap, trusted: &[IpNet]) {
 }
 
 /// A node that trusts whom we trust, and us, finds the client that we found.
-fn the_next_hop_finds_the_same_client(headers: &HeaderMap, trusted: &[IpNet]) {
+fn the_next_hop_finds_the_same_client(headers: &HeaderMap, trusted: &TrustedProxies) {
     let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
     let entries: usize = lines.iter().map(|line| line.as_bytes().split(|&byte| byte == b',').count()).sum();
     // Without the header it is `Forwarded` that was believed; an empty line is not passed on; no more than 64 are read.
@@ -57,7 +58,7 @@ fn the_next_hop_finds_the_same_client(headers: &HeaderMap, trusted: &[IpNet]) {
 }
 
 /// No `Host` breaks out of the element of `Forwarded` that it is written into.
-fn what_is_written_reads_back(headers: &HeaderMap, trusted: &[IpNet]) {
+fn what_is_written_reads_back(headers: &HeaderMap, trusted: &TrustedProxies) {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return };
     let told = Forwarding::new(&arrival(STRANGER, false, Some(host)), &HeaderMap::new());
     let Change::Set(element) = &told.forwarded else { panic!("no element for {host:?}") };

@@ -55,6 +55,7 @@ pub(super) fn router(desk: Arc<Desk>, rules: Arc<ArcSwap<Rules>>) -> Router {
         .route("/openapi.json", get(openapi))
         .route("/reload", post(reload))
         .route("/reopen", post(reopen))
+        .route("/upgrade", post(upgrade))
         .route("/drain", post(drain))
         .route("/renew", post(renew))
         .route("/undrain", post(undrain))
@@ -171,6 +172,14 @@ async fn reopen(State(desk): State<Arc<Desk>>, request: Request) -> Result<Respo
     nothing(request.headers())?;
     match ask(&desk, Wanted::Reopen).await? {
         Ok(file) => Ok(Json(serde_json::json!({ "file": file })).into_response()),
+        Err(why) => Err(Problem::new(StatusCode::CONFLICT, in_full(&why))),
+    }
+}
+
+async fn upgrade(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
+    nothing(request.headers())?;
+    match ask(&desk, Wanted::Upgrade).await? {
+        Ok(process) => Ok(Json(serde_json::json!({ "process": process })).into_response()),
         Err(why) => Err(Problem::new(StatusCode::CONFLICT, in_full(&why))),
     }
 }

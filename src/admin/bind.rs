@@ -1,18 +1,17 @@
 //! Binding the socket and the address, before anything else begins.
 
-use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::access::{Rules, TokenError};
 use crate::config::{Config, Place, Whereabouts};
+use crate::model::ListenAddress;
 use crate::observe::Observer;
+use crate::passed::Passed;
+use crate::socket_file::{self, SocketFile};
 use crate::state::{make, make_ours, usual_state_dirs};
 
 /// The address where nobody says.
@@ -20,6 +19,9 @@ const USUAL_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr:
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 64;
+
+/// The socket is for us alone.
+const SOCKET_MODE: u32 = 0o600;
 
 /// Why the operator's side is not where the configuration wants it.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +76,7 @@ pub(super) enum MaybeSocket {
     /// Nobody wants one, or there is nowhere to have it.
     None,
     /// It is there.
-    Bound(BoundSocket),
+    Bound(UnixListener, SocketFile),
     /// It was left to bookend where it is, and cannot be there yet.
     Later(PathBuf),
 }
@@ -86,49 +88,19 @@ pub(super) struct BoundAddress {
     pub(super) listener: TcpListener,
 }
 
-/// A Unix socket; its file is removed on drop.
-#[derive(Debug)]
-pub(super) struct BoundSocket {
-    pub(super) listener: UnixListener,
-    file: SocketFile,
-}
-
-/// The file of a socket of ours; removed on drop, unless another has taken its place.
-#[derive(Debug)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    /// Device and number, by which it is known to be ours.
-    id: (u64, u64),
-}
-
 impl Bound {
-    /// Binds what `config` asks for. What it leaves to bookend may be missing, which is told.
-    pub fn new(config: &Config, observer: &Observer) -> Result<Self, AdminError> {
+    /// Binds what `config` asks for, unless it was `passed`. What it leaves to bookend may be missing, which is told.
+    pub fn new(config: &Config, passed: &Passed, observer: &Observer) -> Result<Self, AdminError> {
         let rules = Rules::read(config.admin.token_file.as_deref())?;
         let state_dir = state_dir(config, observer)?;
-        let socket = bind_socket(config, state_dir.as_deref(), observer)?;
-        let tcp = BoundAddress::new(config.admin.address, observer)?;
+        let socket = bind_socket(config, state_dir.as_deref(), passed, observer)?;
+        let tcp = BoundAddress::new(config.admin.address, passed, observer)?;
         Ok(Self { socket, tcp, rules, state_dir })
     }
 
     /// The directory for what must outlive the process, if there is one.
     pub fn state_dir(&self) -> Option<&Path> {
         self.state_dir.as_deref()
-    }
-}
-
-impl BoundSocket {
-    pub(super) fn into_parts(self) -> (UnixListener, SocketFile) {
-        (self.listener, self.file)
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if id(&self.path).is_ok_and(|id| id == self.id) {
-            // Someone may have removed it before us.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 
@@ -143,9 +115,15 @@ pub(super) fn address(wanted: Place<SocketAddr>) -> Option<SocketAddr> {
 
 impl BoundAddress {
     /// Binds what is `wanted`; `None` if that is nothing, or if it was left to bookend and cannot be had, which is told.
-    pub(super) fn new(wanted: Place<SocketAddr>, observer: &Observer) -> Result<Option<Self>, AdminError> {
+    pub(super) fn new(
+        wanted: Place<SocketAddr>,
+        passed: &Passed,
+        observer: &Observer,
+    ) -> Result<Option<Self>, AdminError> {
         let Some(address) = address(wanted) else { return Ok(None) };
-        let bound = TcpListener::bind(address).and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
+        let bound =
+            adopted(&ListenAddress::Socket(address), passed).unwrap_or_else(|| TcpListener::bind(address));
+        let bound = bound.and_then(|bound| bound.set_nonblocking(true).map(|()| bound));
         match bound {
             Ok(listener) => Ok(Some(Self { address, listener })),
             Err(why) if wanted == Place::Usual => {
@@ -157,9 +135,29 @@ impl BoundAddress {
     }
 }
 
+/// The socket at `address` that was passed, if there is one.
+fn adopted<T: From<OwnedFd>>(address: &ListenAddress, passed: &Passed) -> Option<io::Result<T>> {
+    let adopted = passed.adopt(address).transpose()?;
+    let socket = adopted.map(|adopted| adopted.sockets.into_iter().next().map(T::from));
+    socket.transpose()
+}
+
+/// Binds `path`, unless a socket there was passed.
+pub(super) fn bind_path(path: &Path, passed: &Passed) -> io::Result<(UnixListener, SocketFile)> {
+    match adopted::<UnixListener>(&ListenAddress::Unix(path.to_owned()), passed).transpose()? {
+        Some(socket) => {
+            socket.set_nonblocking(true)?;
+            let file = SocketFile::found(path).ok_or_else(|| io::Error::other("its file is gone"))?;
+            Ok((socket, file))
+        }
+        None => socket_file::bind(path, SOCKET_MODE, BACKLOG),
+    }
+}
+
 fn bind_socket(
     config: &Config,
     directory: Option<&Path>,
+    passed: &Passed,
     observer: &Observer,
 ) -> Result<MaybeSocket, AdminError> {
     let is_usual = config.admin.socket == Place::Usual;
@@ -171,10 +169,10 @@ fn bind_socket(
         None => return Err(AdminError::NoStateDir),
     };
     let Some(path) = Whereabouts::from(config).socket(directory) else { return Ok(MaybeSocket::None) };
-    match BoundSocket::new(&path) {
-        Ok(socket) => {
+    match bind_path(&path, passed) {
+        Ok((listener, file)) => {
             observer.admin_listening(&path.display());
-            Ok(MaybeSocket::Bound(socket))
+            Ok(MaybeSocket::Bound(listener, file))
         }
         Err(why) if is_usual => {
             observer.admin_unreachable(&path.display(), &why);
@@ -209,71 +207,4 @@ fn state_dir(config: &Config, observer: &Observer) -> Result<Option<PathBuf>, Ad
         observer.admin_unreachable(&directory.display(), &why);
     }
     Ok(None)
-}
-
-impl BoundSocket {
-    /// Binds `path` for us alone. What a process before us left there is removed, but only if nobody listens on it.
-    pub(super) fn new(path: &Path) -> io::Result<Self> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        // Two that find the same left-over at once must not remove each other's socket.
-        let directory = File::open(parent.unwrap_or(Path::new(".")))?;
-        flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-        remove_left_over(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
-        let file = SocketFile { path: path.to_owned(), id: id(path)? };
-        // Nobody can connect before `listen`, so there is no moment at which others could.
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        socket.set_nonblocking(true)?;
-        socket.listen(BACKLOG)?;
-        Ok(Self { listener: socket.into(), file })
-    }
-}
-
-fn remove_left_over(path: &Path) -> io::Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(why) => return Err(why),
-    };
-    if !found.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket"));
-    }
-    match UnixStream::connect(path) {
-        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
-        Err(why) => Err(why),
-    }
-}
-
-fn id(path: &Path) -> io::Result<(u64, u64)> {
-    let found = fs::symlink_metadata(path)?;
-    Ok((found.dev(), found.ino()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn socket_is_taken_over_only_from_the_dead() {
-        let directory = std::env::temp_dir().join(format!("bookend-bind-{}", std::process::id()));
-        make(&directory).unwrap();
-        let path = directory.join("a.sock");
-        let first = BoundSocket::new(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert!(BoundSocket::new(&path).is_err(), "somebody listens");
-        drop(first);
-        assert!(!path.exists(), "it stayed behind");
-
-        drop(UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-        let second = BoundSocket::new(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "precious").unwrap();
-        drop(second);
-        assert!(BoundSocket::new(&path).is_err(), "it is no socket");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-        fs::remove_dir_all(&directory).unwrap();
-    }
 }

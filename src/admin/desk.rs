@@ -12,6 +12,7 @@ use crate::announce::Announcer;
 use crate::clock;
 use crate::drain::Drains;
 use crate::generation::Current;
+use crate::handover::UpgradeError;
 use crate::listen::Limits;
 use crate::monitor::Monitor;
 use crate::observe::{Observer, OpenError};
@@ -45,6 +46,8 @@ pub enum Wanted {
         /// Where the outcome goes.
         answer: oneshot::Sender<Result<u64, Arc<LoadError>>>,
     },
+    /// To start the program anew and hand over to it: the process that takes the requests then.
+    Upgrade(oneshot::Sender<Result<u32, UpgradeError>>),
     /// To open the file of the access log anew: the file, if there is one.
     Reopen(oneshot::Sender<Result<Option<PathBuf>, OpenError>>),
 }

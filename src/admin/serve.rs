@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +19,13 @@ use tokio::task::JoinHandle;
 
 use super::access::{Peer, Rules};
 use super::api::{self, LONGEST_CHANGE};
-use super::bind::{self, AdminError, Bound, BoundAddress, BoundSocket, MaybeSocket, SocketFile};
+use super::bind::{self, AdminError, Bound, BoundAddress, MaybeSocket, bind_path};
 use super::desk::Desk;
 use super::recent::{INTERVAL, counts};
 use crate::config::Admin;
 use crate::observe::Observer;
+use crate::passed::{Given, Owner, Passed};
+use crate::socket_file::SocketFile;
 
 /// Connections at once, for the socket and for the address each: whoever hangs there keeps nobody off the other.
 const MOST_CONNECTIONS: usize = 64;
@@ -45,15 +48,35 @@ pub struct Serving {
     router: Router,
     rules: Arc<ArcSwap<Rules>>,
     observer: Arc<Observer>,
-    tasks: Vec<JoinHandle<()>>,
+    sampling: JoinHandle<()>,
+    socket: Option<Unix>,
+    later: Option<Later>,
     tcp: Option<Tcp>,
-    _file: Option<SocketFile>,
+}
+
+/// The Unix socket that is answered at.
+#[derive(Debug)]
+struct Unix {
+    /// A copy of what is accepted from.
+    listener: std::os::unix::net::UnixListener,
+    file: SocketFile,
+    task: JoinHandle<()>,
+}
+
+/// A socket that cannot be there yet.
+#[derive(Debug)]
+struct Later {
+    path: PathBuf,
+    /// Tries again and again, and then answers.
+    task: JoinHandle<()>,
 }
 
 /// The address that is answered at.
 #[derive(Debug)]
 struct Tcp {
     address: SocketAddr,
+    /// A copy of what is accepted from.
+    listener: std::net::TcpListener,
     task: JoinHandle<()>,
 }
 
@@ -63,7 +86,7 @@ struct Tcp {
 pub struct Prepared {
     rules: Rules,
     /// `None` if the address stays as it is.
-    tcp: Option<Option<(SocketAddr, TcpListener)>>,
+    tcp: Option<Option<BoundAddress>>,
 }
 
 impl Serving {
@@ -77,22 +100,18 @@ impl Serving {
         let (desk, rules) = (Arc::new(desk), Arc::new(ArcSwap::from_pointee(rules)));
         let observer = Arc::clone(&desk.observer);
         let router = api::router(Arc::clone(&desk), Arc::clone(&rules));
-        let mut tasks = vec![tokio::spawn(sample(desk))];
-        let mut file = None;
+        let sampling = tokio::spawn(sample(desk));
+        let mut serving = Self { router, rules, observer, sampling, socket: None, later: None, tcp: None };
         match socket {
             MaybeSocket::None => {}
-            MaybeSocket::Bound(socket) => {
-                let (listener, own) = socket.into_parts();
-                file = Some(own);
-                tasks.push(tokio::spawn(serve_socket(UnixListener::from_std(listener)?, router.clone())));
+            MaybeSocket::Bound(listener, file) => {
+                let task = serving.answer_at_socket(&listener)?;
+                serving.socket = Some(Unix { listener, file, task });
             }
-            MaybeSocket::Later(path) => {
-                tasks.push(tokio::spawn(serve_socket_later(path, router.clone(), Arc::clone(&observer))));
-            }
+            MaybeSocket::Later(path) => serving.answer_later(path),
         }
-        let mut serving = Self { router, rules, observer, tasks, tcp: None, _file: file };
-        if let Some(BoundAddress { address, listener }) = tcp {
-            serving.listen(address, TcpListener::from_std(listener)?);
+        if let Some(bound) = tcp {
+            serving.listen(bound)?;
         }
         Ok(serving)
     }
@@ -109,9 +128,8 @@ impl Serving {
         if bind::address(config.address) == self.tcp.as_ref().map(|tcp| tcp.address) {
             return Ok(Prepared { rules, tcp: None });
         }
-        let bound = BoundAddress::new(config.address, &self.observer)?;
-        let bound = bound.map(|bound| Ok((bound.address, TcpListener::from_std(bound.listener)?)));
-        Ok(Prepared { rules, tcp: Some(bound.transpose().map_err(AdminError::Runtime)?) })
+        let bound = BoundAddress::new(config.address, &Passed::default(), &self.observer)?;
+        Ok(Prepared { rules, tcp: Some(bound) })
     }
 
     /// From now on the new token counts, and the new address is answered at. What is being answered goes on.
@@ -119,27 +137,86 @@ impl Serving {
         let Prepared { rules, tcp } = prepared;
         self.rules.store(Arc::new(rules));
         let Some(tcp) = tcp else { return };
-        if let Some(Tcp { address, task }) = self.tcp.take() {
+        if let Some(Tcp { address, task, .. }) = self.tcp.take() {
             task.abort();
             self.observer.admin_stopped_listening(&address);
         }
-        if let Some((address, listener)) = tcp {
-            self.listen(address, listener);
+        let address = tcp.as_ref().map(|bound| bound.address);
+        if let (Some(address), Some(Err(why))) = (address, tcp.map(|bound| self.listen(bound))) {
+            self.observer.admin_unreachable(&address, &why);
         }
     }
 
-    fn listen(&mut self, address: SocketAddr, listener: TcpListener) {
+    /// The sockets that are answered at, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let given = |socket| Given { name: String::new(), owner: Owner::Bookend, socket };
+        let unix = self.socket.iter().map(|unix| unix.listener.try_clone().map(OwnedFd::from));
+        let tcp = self.tcp.iter().map(|tcp| tcp.listener.try_clone().map(OwnedFd::from));
+        unix.chain(tcp).map(|socket| socket.map(given)).collect()
+    }
+
+    /// Takes no more questions; those that were taken are answered. Others wait, for a successor or for [`Serving::resume`].
+    pub fn pause(&mut self) {
+        self.socket.iter().for_each(|unix| unix.task.abort());
+        self.later.iter().for_each(|later| later.task.abort());
+        self.tcp.iter().for_each(|tcp| tcp.task.abort());
+        self.leave(true);
+    }
+
+    /// Takes questions again.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.leave(false);
+        if let Some(Unix { listener, file, .. }) = self.socket.take() {
+            let task = self.answer_at_socket(&listener)?;
+            self.socket = Some(Unix { listener, file, task });
+        }
+        if let Some(Later { path, .. }) = self.later.take() {
+            self.answer_later(path);
+        }
+        if let Some(Tcp { address, listener, .. }) = self.tcp.take() {
+            self.listen(BoundAddress { address, listener })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file of the socket is another process's as well.
+    pub fn leave(&mut self, is_left: bool) {
+        self.socket.iter_mut().for_each(|unix| unix.file.leave(is_left));
+    }
+
+    fn answer_at_socket(&self, listener: &std::os::unix::net::UnixListener) -> io::Result<JoinHandle<()>> {
+        let listener = UnixListener::from_std(listener.try_clone()?)?;
+        Ok(tokio::spawn(serve_socket(listener, self.router.clone())))
+    }
+
+    fn answer_later(&mut self, path: PathBuf) {
+        let again = serve_socket_later(path.clone(), self.router.clone(), Arc::clone(&self.observer));
+        self.later = Some(Later { path, task: tokio::spawn(again) });
+    }
+
+    fn listen(&mut self, BoundAddress { address, listener }: BoundAddress) -> io::Result<()> {
+        let accepting = TcpListener::from_std(listener.try_clone()?)?;
         self.observer.admin_listening(&address);
-        let task = tokio::spawn(serve_tcp(listener, self.router.clone()));
-        self.tcp = Some(Tcp { address, task });
+        let task = tokio::spawn(serve_tcp(accepting, self.router.clone()));
+        self.tcp = Some(Tcp { address, listener, task });
+        Ok(())
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        for task in self.tasks.iter().chain(self.tcp.as_ref().map(|tcp| &tcp.task)) {
-            task.abort();
-        }
+        let (socket, tcp) = (self.socket.as_ref(), self.tcp.as_ref());
+        let tasks = socket.map(|unix| &unix.task).into_iter().chain(tcp.map(|tcp| &tcp.task));
+        let tasks = tasks.chain(self.later.as_ref().map(|later| &later.task));
+        tasks.chain([&self.sampling]).for_each(JoinHandle::abort);
     }
 }
 
@@ -167,10 +244,8 @@ async fn serve_socket_later(path: PathBuf, router: Router, observer: Arc<Observe
     loop {
         tokio::time::sleep(AGAIN).await;
         let wanted = path.clone();
-        let bound = tokio::task::spawn_blocking(move || BoundSocket::new(&wanted)).await;
-        let Ok(Ok((listener, _file))) = bound.map(|bound| bound.map(BoundSocket::into_parts)) else {
-            continue;
-        };
+        let bound = tokio::task::spawn_blocking(move || bind_path(&wanted, &Passed::default())).await;
+        let Ok(Ok((listener, _file))) = bound else { continue };
         let Ok(listener) = UnixListener::from_std(listener) else { continue };
         observer.admin_listening(&path.display());
         return serve_socket(listener, router).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::generation::Generation;
@@ -39,7 +39,7 @@ impl Trust {
                 "the system has no root certificates, install `ca-certificates`{why}"
             ));
         }
-        let settings = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let settings = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions();
         match settings {
             Ok(settings) => {

@@ -49,6 +49,7 @@ impl Answer<'_> {
     /// One sentence on what happened, without quotes or anything else that a format would have to escape.
     fn detail(&self) -> &'static str {
         match self.status {
+            StatusCode::PERMANENT_REDIRECT => "This site is reached over TLS.",
             StatusCode::BAD_REQUEST => "The request could not be understood.",
             StatusCode::NOT_FOUND => "There is nothing at this address.",
             StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed here.",

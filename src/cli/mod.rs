@@ -9,6 +9,7 @@ mod reload;
 mod reopen;
 mod silence;
 mod status;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use log::LevelFilter;
 
 use self::client::Target;
 use crate::reload::{LoadError, Source};
-use crate::server::{self, ServerError};
+use crate::server::{self, Beginning, ServerError};
 use crate::terminal;
 
 /// Where the configuration is looked for when nobody says.
@@ -45,6 +46,8 @@ enum Command {
     Status(status::Wanted),
     /// Let a running bookend read its configuration again, and wait for the outcome
     Reload(reload::Wanted),
+    /// Let a new bookend, as it is on the disk now, take over from a running one, without a dropped request
+    Upgrade(Target),
     /// See what it does: two servers of its own under load, of which one is killed and one forgotten
     Demo(demo::Wanted),
     #[command(hide = true)]
@@ -87,6 +90,9 @@ struct Run {
     /// End, as after SIGTERM, when whoever holds the other end of the standard input has ended
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
+    /// Take over from the bookend at the other end of the standard input
+    #[arg(long, hide = true, conflicts_with = "until_stdin_ends")]
+    take_over: bool,
 }
 
 /// Runs the command that was typed and says how the process ends: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -97,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Check(file) => check(&file),
         Command::Status(wanted) => return told(status::run(&wanted)),
         Command::Reload(wanted) => return told(reload::run(&wanted)),
+        Command::Upgrade(target) => return told(upgrade::run(&target)),
         Command::Demo(wanted) => return told(demo::run(&wanted)),
         Command::DemoNode(node) => return told(demo::serve_node(&node)),
         Command::Incidents(wanted) => return told(incidents::run(&wanted)),
@@ -134,12 +141,13 @@ fn serve(run: Run) -> anyhow::Result<()> {
         Some(listen) => Source::Text(shortest(listen, &run.to)),
         None => source(&run.file)?,
     };
-    Ok(server::run(source)?)
+    let beginning = if run.take_over { Beginning::TakeOver } else { Beginning::Alone };
+    Ok(server::run(source, beginning)?)
 }
 
 fn check(file: &File) -> anyhow::Result<()> {
     let source = source(file)?;
-    let config = source.load()?;
+    let config = source.load(None)?.in_date()?.config;
     let nodes: usize = config.pools.values().map(|pool| pool.nodes.len()).sum();
     say(&format!(
         "{}: ok ({}, {}, {}, {})",

@@ -18,6 +18,9 @@ pub(super) const HEAD_TIME: RangeInclusive<Duration> = Duration::from_millis(1).
 pub(super) const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=DAY;
 /// A time that may also be none at all.
 pub(super) const DELAY: RangeInclusive<Duration> = Duration::ZERO..=DAY;
+/// How long a browser remembers that a site is reached by TLS alone.
+pub(super) const HSTS: RangeInclusive<Duration> =
+    Duration::ZERO..=Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// How long a browser keeps a session's cookie.
 pub(super) const COOKIE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 60 * 60);

@@ -10,17 +10,24 @@ use ipnet::IpNet;
 use super::bounds;
 use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault, shown};
-use crate::model::{AddressError, NodeAddress};
+use super::tls::{self, Tls};
+use crate::model::{AddressError, ListenAddress, NodeAddress, TrustedProxies};
 
 /// One address that clients connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// The address and port.
-    pub address: SocketAddr,
+    /// The address and port, or the Unix socket.
+    pub address: ListenAddress,
+    /// The permissions of its Unix socket's file.
+    pub socket_mode: u32,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// Whether nodes also get `Forwarded` (RFC 7239).
     pub forwarded: bool,
+    /// How it speaks TLS; `None` if it does not.
+    pub tls: Option<Tls>,
+    /// Whether requests for a host that some listener has a certificate for are sent there.
+    pub redirect_to_https: bool,
     /// How long a client may take.
     pub timeouts: ClientTimeouts,
     /// How much a client may take.
@@ -30,6 +37,8 @@ pub struct Listener {
 /// How long a client may take; every one is longer than zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTimeouts {
+    /// Agreeing on keys, where TLS is spoken.
+    pub handshake: Duration,
     /// The whole head of a request, from its first byte (and from accepting the connection).
     pub head: Duration,
     /// Between two pieces of a request's body.
@@ -51,9 +60,13 @@ pub struct ClientLimits {
     pub body: Option<u64>,
 }
 
+/// The permissions of a Unix socket where nobody says: for the user and the group of bookend.
+const SOCKET_MODE: u32 = 0o660;
+
 impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(60),
             write: Duration::from_secs(60),
@@ -83,33 +96,61 @@ pub(super) fn read_all(value: Value<'_>) -> Option<Vec<Listener>> {
 /// What a list of listeners looks like.
 pub(super) const EXAMPLE: &str = "write at least one, as in `- address: 0.0.0.0:8080`";
 
-fn read(fields: &Fields<'_>, first_at: &mut HashMap<SocketAddr, Place>) -> Option<Listener> {
+fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Option<Listener> {
     let address = fields.require("address", "add it, as in `address: 0.0.0.0:8080`", |v| {
-        let address = address(v)?;
+        let address = listen_address(v)?;
         match first_at.get(&address) {
             Some(first) => v.report(Fault::new("the same address as the listener").first(first.clone())),
-            None => drop(first_at.insert(address, v.place())),
+            None => drop(first_at.insert(address.clone(), v.place())),
         }
         Some(address)
     });
-    let trusted_proxies =
-        fields.read("trusted_proxies", |v| v.each_or_one("an IP address or network", network));
+    let is_tcp = matches!(address, Some(ListenAddress::Socket(_)));
+    let socket_mode = fields.read("socket_mode", |v| match is_tcp {
+        true => v.fail(Fault::new("only a Unix socket has a mode").help("remove the key")),
+        false => socket_mode(v),
+    });
+    let trusted_proxies = fields.read("trusted_proxies", trusted_proxies);
     let forwarded = fields.read("forwarded", |v| v.boolean());
+    let tls = fields.read("tls", tls::read);
+    let redirect_to_https = fields.read("redirect_to_https", |v| {
+        if fields.has("tls") {
+            let fault = Fault::new("a listener that speaks TLS sends nobody elsewhere");
+            v.report(fault.help("remove the key, or `tls`").on_key());
+        }
+        v.boolean()
+    });
     let timeouts = fields.read("timeouts", read_timeouts);
     let limits = fields.read("limits", read_limits);
     Some(Listener {
         address: address?,
+        socket_mode: socket_mode.unwrap_or(SOCKET_MODE),
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         forwarded: forwarded.unwrap_or_default(),
+        tls,
+        redirect_to_https: redirect_to_https.unwrap_or(true),
         timeouts: timeouts.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
     })
 }
 
+/// Reads an IP address and port, or a Unix socket.
+fn listen_address(value: Value<'_>) -> Option<ListenAddress> {
+    let text = value.text("an address like `0.0.0.0:8080` or `unix:/run/bookend/web.sock`")?;
+    match text.parse::<NodeAddress>() {
+        Ok(NodeAddress::Unix(path)) => Some(ListenAddress::Unix(path)),
+        parsed => ip_address(value, text, parsed).map(ListenAddress::Socket),
+    }
+}
+
 /// Reads an IP address and port.
 pub(super) fn address(value: Value<'_>) -> Option<SocketAddr> {
     let text = value.text("an IP address and port like `0.0.0.0:8080`")?;
-    match text.parse::<NodeAddress>() {
+    ip_address(value, text, text.parse())
+}
+
+fn ip_address(value: Value<'_>, text: &str, parsed: Result<NodeAddress, AddressError>) -> Option<SocketAddr> {
+    match parsed {
         Ok(NodeAddress::Socket(address)) => Some(address),
         Ok(NodeAddress::Name { host, port }) => {
             let fault =
@@ -118,7 +159,7 @@ pub(super) fn address(value: Value<'_>) -> Option<SocketAddr> {
             value.fail(fault.help(format!("write `{ip}:{port}`")))
         }
         Ok(NodeAddress::Unix(_)) => {
-            let fault = Fault::new("a listener cannot be a Unix socket");
+            let fault = Fault::new("this cannot be a Unix socket");
             value.fail(fault.help("write an IP address and port, as in `127.0.0.1:8080`"))
         }
         Err(error @ AddressError::NoHost(_)) => {
@@ -126,6 +167,33 @@ pub(super) fn address(value: Value<'_>) -> Option<SocketAddr> {
         }
         Err(error) => value.fail(fault(&error)),
     }
+}
+
+/// Reads permissions as `chmod` takes them: three octal digits, with or without a zero before.
+fn socket_mode(value: Value<'_>) -> Option<u32> {
+    // Not a number: `0o660` is the number 432, which is something else without its quotes.
+    let text = value.free_text("permissions like `\"0660\"`")?;
+    let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if digits.len() == 3 && !digits.starts_with('+') => Some(mode),
+        Ok(_) | Err(_) => {
+            let fault = Fault::new(format!("`{}` is no permissions", shown(text)));
+            value.fail(fault.help("write them as `chmod` takes them, as in `\"0660\"`"))
+        }
+    }
+}
+
+fn trusted_proxies(value: Value<'_>) -> Option<TrustedProxies> {
+    let mut trusted = TrustedProxies::default();
+    let networks = value.each_or_one("an IP address or network, or `unix`", |value| {
+        if value.is_text() && value.text("a word") == Some("unix") {
+            trusted.unix = true;
+            return Some(None);
+        }
+        network(value).map(Some)
+    })?;
+    trusted.networks = networks.into_iter().flatten().collect();
+    Some(trusted)
 }
 
 fn network(value: Value<'_>) -> Option<IpNet> {
@@ -155,6 +223,7 @@ fn read_timeouts(value: Value<'_>) -> Option<ClientTimeouts> {
     let default = ClientTimeouts::default();
     let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
     value.fields("a mapping of durations", |fields| ClientTimeouts {
+        handshake: fields.read("handshake", |v| v.duration(bounds::HEAD_TIME)).unwrap_or(default.handshake),
         head: fields.read("head", |v| v.duration(bounds::HEAD_TIME)).unwrap_or(default.head),
         body: fields.read("body", timeout).unwrap_or(default.body),
         write: fields.read("write", timeout).unwrap_or(default.write),

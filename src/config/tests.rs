@@ -205,7 +205,10 @@ fn problems_with_webhooks_do_not_tell_their_secrets() {
 
 #[test]
 fn trusted_proxies_are_addresses_and_networks() {
-    let text = SMALLEST.replace("8080 #", "8080\n    trusted_proxies: [10.0.0.0/8, 192.0.2.7, '::1'] #");
-    let networks: Vec<_> = read(&text).listeners[0].trusted_proxies.iter().map(ToString::to_string).collect();
+    let text =
+        SMALLEST.replace("8080 #", "8080\n    trusted_proxies: [10.0.0.0/8, 192.0.2.7, unix, '::1'] #");
+    let trusted = &read(&text).listeners[0].trusted_proxies;
+    let networks: Vec<_> = trusted.networks.iter().map(ToString::to_string).collect();
+    assert!(trusted.unix);
     assert_eq!(networks, ["10.0.0.0/8", "192.0.2.7/32", "::1/128"]);
 }

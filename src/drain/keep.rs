@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -28,6 +28,8 @@ pub(super) struct Keep {
     /// By how much the clock on the wall was ahead then.
     lead: AtomicI64,
     failure: Mutex<Option<Failure>>,
+    /// A successor may have the journal.
+    is_let_go: AtomicBool,
 }
 
 /// Why what changed last is not written.
@@ -47,16 +49,20 @@ impl Keep {
             written: AtomicU64::new(0),
             lead: AtomicI64::new(lead()),
             failure: Mutex::new(failure),
+            is_let_go: AtomicBool::new(false),
         }
     }
 
     /// Whether all that changed outlives the process.
     pub(super) fn is_kept(&self) -> bool {
-        self.journal.is_some() && self.failure.lock().is_none()
+        self.journal.is_some() && self.trouble().is_none()
     }
 
     /// Why it does not although it should.
     pub(super) fn trouble(&self) -> Option<String> {
+        if self.is_let_go.load(Ordering::Relaxed) {
+            return Some("another bookend takes over".to_owned());
+        }
         self.failure.lock().as_ref().map(|failure| failure.why.clone())
     }
 
@@ -87,6 +93,9 @@ impl Drains {
     pub(super) async fn save(&self) {
         let Some(journal) = self.keep.journal.clone() else { return };
         let _writing = self.keep.writing.lock().await;
+        if self.keep.is_let_go.load(Ordering::Relaxed) {
+            return;
+        }
         let (lead, (leases, change)) = (lead(), self.as_they_are());
         let leases: Vec<Lease> = leases.into_iter().map(|lease| lease.shifted(lead)).collect();
         let writing = tokio::task::spawn_blocking(move || journal.write_leases(leases.iter())).await;
@@ -111,6 +120,27 @@ impl Drains {
                 *failure = Some(Failure { why, at: clock::millis() });
             }
         }
+    }
+
+    /// Writes the leases for the last time, and lets a successor have the journal.
+    pub async fn let_go(&self) {
+        self.save().await;
+        let Some(journal) = &self.keep.journal else { return };
+        let _writing = self.keep.writing.lock().await;
+        self.keep.is_let_go.store(true, Ordering::Relaxed);
+        journal.let_go();
+    }
+
+    /// Takes the journal back that no successor has; returns it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If a successor has it nevertheless.
+    pub fn take_back(&self) -> Result<Option<Arc<Journal>>, JournalError> {
+        let Some(journal) = &self.keep.journal else { return Ok(None) };
+        journal.take_back()?;
+        self.keep.is_let_go.store(false, Ordering::Relaxed);
+        Ok(Some(Arc::clone(journal)))
     }
 
     fn as_they_are(&self) -> (Vec<Lease>, u64) {

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, header};
-use ipnet::IpNet;
-
 use super::{address, forwarded};
+use crate::model::TrustedProxies;
+use http::{HeaderMap, HeaderName, header};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -15,10 +14,10 @@ const MAX_HOPS: usize = 64;
 /// Who sent a request, and whether what its headers say about that is to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// The client's address; `None` if the peer has none (a Unix socket). An IPv4 address that came in an IPv6 one is
-    /// IPv4 here.
+    /// The client's address; `None` if the peer has none (a Unix socket) and is not trusted, or names none. An IPv4
+    /// address that came in an IPv6 one is IPv4 here.
     pub address: Option<IpAddr>,
-    /// Whether the peer is one of the trusted proxies. A peer without an address never is.
+    /// Whether the peer is one of the trusted proxies.
     pub trusted_peer: bool,
 }
 
@@ -34,32 +33,30 @@ pub struct Client {
 /// writes `Forwarded` must therefore not pass on an `X-Forwarded-For` that it did not check.
 ///
 /// At most 64 entries are read.
-pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
-    let Some(peer) = peer.map(|address| address.to_canonical()) else {
-        return Client { address: None, trusted_peer: false };
-    };
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    if !is_trusted(&peer) {
-        return Client { address: Some(peer), trusted_peer: false };
+pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+    let peer = peer.map(|address| address.to_canonical());
+    if !trusted.trust(peer) {
+        return Client { address: peer, trusted_peer: false };
     }
+    let is_trusted = |address: &IpAddr| trusted.trust(Some(*address));
     let address = if headers.contains_key(X_FORWARDED_FOR) {
         walk(peer, forwarded_for(headers), is_trusted)
     } else {
         walk(peer, forwarded::clients(headers.get_all(header::FORWARDED)), is_trusted)
     };
-    Client { address: Some(address), trusted_peer: true }
+    Client { address, trusted_peer: true }
 }
 
 /// The address behind `peer` and all trusted ones that follow it in `hops`.
 fn walk(
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     hops: impl Iterator<Item = Option<IpAddr>>,
     is_trusted: impl Fn(&IpAddr) -> bool,
-) -> IpAddr {
+) -> Option<IpAddr> {
     let mut client = peer;
     for hop in hops.take(MAX_HOPS) {
         let Some(address) = hop else { break };
-        client = address;
+        client = Some(address);
         if !is_trusted(&address) {
             break;
         }

@@ -52,7 +52,8 @@ pub enum Change {
 /// What becomes of the headers that tell a node where a request came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forwarding {
-    /// `X-Forwarded-For`: the peer's address, behind what a trusted peer sent.
+    /// `X-Forwarded-For`: the peer's address, behind what a trusted peer sent. A trusted peer without an address adds
+    /// nothing to what it sent; of one that is not trusted there is nothing to say.
     pub x_forwarded_for: Change,
     /// `X-Forwarded-Proto`: a trusted peer's, else the scheme of the listener.
     pub x_forwarded_proto: Change,
@@ -125,6 +126,9 @@ impl Change {
 }
 
 fn x_forwarded_for(arrival: &Arrival<'_>, peer: Option<&[u8]>, headers: &HeaderMap) -> Change {
+    if arrival.trusted_peer && peer.is_none() {
+        return Change::Keep;
+    }
     let value = peer.and_then(|peer| {
         let before = arrival.trusted_peer.then(|| headers.get_all(X_FORWARDED_FOR));
         before.and_then(|lines| append(&lines, peer)).or_else(|| HeaderValue::from_bytes(peer).ok())
@@ -162,6 +166,15 @@ fn forwarded(arrival: &Arrival<'_>, peer: Option<&[u8]>, headers: &HeaderMap) ->
             Change::to(value.or_else(|| HeaderValue::try_from(element).ok()), &name, headers)
         }
     }
+}
+
+/// Whether a trusted peer says that its client came by TLS.
+pub fn is_said_to_be_secure(headers: &HeaderMap) -> bool {
+    let said = match headers.get(X_FORWARDED_PROTO) {
+        Some(value) => Some(value.as_bytes()),
+        None => forwarded::last(headers.get_all(header::FORWARDED), b"proto"),
+    };
+    said.and_then(Scheme::parse) == Some(Scheme::Https)
 }
 
 /// What a trusted peer says in the element of `Forwarded` that is its own.

@@ -10,6 +10,7 @@ mod cookie;
 mod forwarded;
 mod forwarding;
 mod hop_by_hop;
+mod host;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,11 @@ mod via;
 
 pub use client::{Client, client};
 pub use cookie::{cookies, sets_cookie, without_cookie};
-pub use forwarding::{Arrival, Change, Forwarding, Scheme};
+pub use forwarding::{Arrival, Change, Forwarding, Scheme, is_said_to_be_secure};
 pub use hop_by_hop::{Passage, hop_by_hop};
+pub use host::bare_host;
 pub use request_id::RequestId;
 pub use via::via;
+
+/// Tells a node whom the certificate is for that the client has shown (RFC 4514).
+pub const CLIENT_SUBJECT: &str = "X-Client-Cert-Subject";

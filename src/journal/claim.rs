@@ -17,13 +17,23 @@ pub(super) const LOCK: &str = "journal.lock";
 #[derive(Debug)]
 pub(super) struct Claim {
     directory: PathBuf,
-    /// Locked for as long as it is open.
-    lock: Mutex<Option<File>>,
+    held: Mutex<Held>,
+}
+
+/// Whether a directory is ours.
+#[derive(Debug)]
+enum Held {
+    /// Not until something is written there.
+    NotYet,
+    /// It is, for as long as this file is open.
+    Ours(#[expect(dead_code, reason = "it is locked while it is open")] File),
+    /// Another process may have it.
+    LetGo,
 }
 
 impl Claim {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), lock: Mutex::new(None) }
+        Self { directory: directory.to_owned(), held: Mutex::new(Held::NotYet) }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -34,10 +44,34 @@ impl Claim {
     ///
     /// Blocks on the file system.
     pub(super) fn hold(&self) -> Result<(), JournalError> {
-        let mut held = self.lock.lock();
-        if held.is_none() {
-            *held = Some(lock(&self.directory)?);
+        let mut held = self.held.lock();
+        match &*held {
+            Held::Ours(_) => {}
+            Held::NotYet => *held = Held::Ours(lock(&self.directory)?),
+            Held::LetGo => return Err(JournalError::Taken { path: self.directory.clone() }),
         }
+        Ok(())
+    }
+
+    /// Lets another process have the directory.
+    pub(super) fn let_go(&self) {
+        *self.held.lock() = Held::LetGo;
+    }
+
+    /// Takes the directory back, now or as soon as something can be written there.
+    ///
+    /// Blocks on the file system.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it.
+    pub(super) fn take_back(&self) -> Result<(), JournalError> {
+        let mut held = self.held.lock();
+        *held = match lock(&self.directory) {
+            Ok(lock) => Held::Ours(lock),
+            Err(JournalError::File { .. }) => Held::NotYet,
+            Err(taken @ JournalError::Taken { .. }) => return Err(taken),
+        };
         Ok(())
     }
 }

@@ -95,6 +95,20 @@ impl Journal {
         }
     }
 
+    /// Lets another process have the journal; nothing is written until it is taken back.
+    pub fn let_go(&self) {
+        self.claim.let_go();
+    }
+
+    /// Takes the journal back that another process did not take, or has no more.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it.
+    pub fn take_back(&self) -> Result<(), JournalError> {
+        self.claim.take_back()
+    }
+
     /// Writes these leases in the place of all before, so that a crash at whatever moment leaves either these or those.
     ///
     /// Blocks on the file system.

@@ -5,29 +5,35 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::StatusCode;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::unconstrained;
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::channel::Channel;
+use super::connection::{Connection, Security};
+use super::handshake::{Broken, secure};
 use super::limits::{Full, Limits, Seat};
 use super::refusal::Refusal;
-use super::shard::{Shard, place};
+use super::shard::{Serve, Shard, place};
+use super::socket::{Bound, Listening, Socket};
 use super::stream::ClientStream;
 use super::{cut, linger};
 use crate::config;
+use crate::model::ListenAddress;
 use crate::observe::{Limit, Observer};
+use crate::tls::Terminator;
 
 /// The pause after accepting failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The accept loop of one listener on one shard.
 pub(super) struct Acceptor {
-    pub(super) address: SocketAddr,
+    pub(super) address: ListenAddress,
     pub(super) settings: Arc<ArcSwap<config::Listener>>,
+    /// How TLS is spoken; empty where it is not.
+    pub(super) tls: Arc<ArcSwapOption<Terminator>>,
     pub(super) stopping: watch::Receiver<bool>,
     /// Turns true when what is under way has had its time.
     pub(super) cutting: watch::Receiver<bool>,
@@ -40,8 +46,8 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// Accepts connections until the listener closes.
-    pub(super) async fn run(mut self, socket: std::net::TcpListener) {
-        let socket = match TcpListener::from_std(socket) {
+    pub(super) async fn run(mut self, bound: Bound) {
+        let socket = match Listening::from_bound(bound) {
             Ok(socket) => socket,
             Err(why) => return self.observer.accept_failed(&self.address, &why),
         };
@@ -59,9 +65,9 @@ impl Acceptor {
         }
     }
 
-    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    async fn accepted(&self, accepted: io::Result<(Socket, Option<SocketAddr>)>) {
         match accepted {
-            Ok((tcp, client)) => self.admit(tcp, client),
+            Ok((socket, client)) => self.admit(socket, client),
             Err(why) if is_the_clients(&why) => {}
             Err(why) => {
                 self.observer.accept_failed(&self.address, &why);
@@ -70,52 +76,103 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, tcp: TcpStream, client: SocketAddr) {
+    fn admit(&self, socket: Socket, client: Option<SocketAddr>) {
         let settings = self.settings.load();
-        let is_trusted = settings.trusted_proxies.iter().any(|network| network.contains(&client.ip()));
+        let address = client.map(|client| client.ip());
+        let is_trusted = settings.trusted_proxies.trust(address);
         let most = settings.limits.connections_per_client.filter(|_| !is_trusted);
-        match self.limits.seat(client.ip(), most) {
-            Ok(seat) => self.hand_over(tcp, client, seat),
-            Err(full) => self.refuse(tcp, client, full),
+        match self.limits.seat(address, most) {
+            Ok(seat) => self.hand_over(socket, client, seat),
+            Err(full) => self.refuse(socket, client, full),
         }
     }
 
     /// Gives the connection to its shard. A socket that fails here was broken by its client already.
-    fn hand_over(&self, tcp: TcpStream, client: SocketAddr, seat: Seat) {
-        let Ok(local) = tcp.local_addr() else { return };
-        let connection =
-            Arc::new(Connection::new(client, local, Arc::clone(&self.settings), self.stopping.clone()));
+    fn hand_over(&self, socket: Socket, client: Option<SocketAddr>, seat: Seat) {
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
-        let (observer, cutting) = (Arc::clone(&self.observer), self.cutting.clone());
-        let (service, stopping, presence) = (shard.serve(), self.stopping.clone(), shard.enter());
-        let serve = move |tcp| async move {
-            let stream = ClientStream::new(tcp, Arc::clone(&connection), seat, observer);
-            cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+        let arrived = Arrived {
+            client,
+            seat,
+            settings: Arc::clone(&self.settings),
+            tls: self.tls.load_full(),
+            stopping: self.stopping.clone(),
+            cutting: self.cutting.clone(),
+            observer: Arc::clone(&self.observer),
+        };
+        let (service, presence) = (shard.serve(), shard.enter());
+        let serve = move |socket| async move {
+            arrived.serve(socket, &*service).await;
             drop(presence);
         };
         if number == self.own {
-            tokio::spawn(serve(tcp));
+            tokio::spawn(serve(socket));
             return;
         }
-        let Ok(tcp) = tcp.into_std() else { return };
+        let Ok(moving) = socket.leave() else { return };
         shard.runtime().spawn(async move {
-            let Ok(tcp) = TcpStream::from_std(tcp) else { return };
-            serve(tcp).await;
+            let Ok(socket) = moving.arrive() else { return };
+            serve(socket).await;
         });
     }
 
-    fn refuse(&self, tcp: TcpStream, client: SocketAddr, full: Full) {
+    fn refuse(&self, socket: Socket, client: Option<SocketAddr>, full: Full) {
         let (limit, status) = match full {
             Full::InAll => (Limit::InAll, StatusCode::SERVICE_UNAVAILABLE),
             Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
         };
-        self.observer.connection_refused(&client.ip(), limit);
-        // In a flood the rest is closed without a word.
-        let Some(room) = self.limits.refuse() else { return };
+        self.observer.connection_refused(client.map(|client| client.ip()), limit);
+        // In a flood the rest is closed without a word, and before keys were agreed on there is none to say it with.
+        let Some(room) = self.limits.refuse().filter(|_| self.tls.load().is_none()) else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
-        let _ = tcp.try_write(&Refusal::new(status).bytes);
-        linger::close(tcp, room);
+        let _ = socket.try_write(&Refusal::new(status).bytes);
+        linger::close(Channel::Plain(socket), room);
+    }
+}
+
+/// A client that has come in.
+struct Arrived {
+    client: Option<SocketAddr>,
+    seat: Seat,
+    settings: Arc<ArcSwap<config::Listener>>,
+    tls: Option<Arc<Terminator>>,
+    stopping: watch::Receiver<bool>,
+    cutting: watch::Receiver<bool>,
+    observer: Arc<Observer>,
+}
+
+impl Arrived {
+    /// Agrees on keys where TLS is spoken, and serves the connection until it is done.
+    async fn serve(mut self, socket: Socket, service: &dyn Serve) {
+        let Ok(local) = socket.local_addr() else { return };
+        let Some((channel, security)) = self.secure(socket).await else { return };
+        let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
+        let connection = Arc::new(Connection::new(client, local, settings, security, stopping.clone()));
+        let stream = ClientStream::new(channel, Arc::clone(&connection), seat, observer);
+        cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+    }
+
+    /// `None` if there is nobody to serve.
+    async fn secure(&mut self, socket: Socket) -> Option<(Channel, Option<Security>)> {
+        let Some(terminator) = &self.tls else { return Some((Channel::Plain(socket), None)) };
+        let limit = self.settings.load().timeouts.handshake;
+        let shaken = tokio::select! {
+            shaken = secure(socket, terminator, limit) => shaken,
+            _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+        };
+        match shaken {
+            Ok((channel, security, how)) => {
+                self.observer.shaken(how);
+                Some((channel, Some(security)))
+            }
+            Err(Broken { how, why, told }) => {
+                self.observer.handshake_broken(self.client.map(|client| client.ip()), how, &why);
+                if let Some(channel) = told {
+                    linger::close(channel, ());
+                }
+                None
+            }
+        }
     }
 }
 

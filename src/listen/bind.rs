@@ -1,28 +1,97 @@
 //! Binding addresses.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::socket::Bound;
+use crate::config;
+use crate::model::ListenAddress;
+use crate::passed::{Adopted, Given, Owner, Passed};
+use crate::socket_file::{self, SocketFile};
 
 /// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
+
+/// Sockets that are bound to one address, and the file of a Unix socket of ours.
+pub(super) struct Sockets {
+    each: Vec<Bound>,
+    owner: Owner,
+    pub(super) file: Option<SocketFile>,
+}
+
+impl Sockets {
+    /// One socket for each of `count` accept loops, and for each that is bound.
+    ///
+    /// Where there are fewer, several loops accept from the same queue, and those that are busy leave more to the others:
+    /// the kernel spreads the connections of several sockets that share an IP address, but knows no such thing for Unix
+    /// sockets, and systemd passes a single one.
+    pub(super) fn spread(&self, count: usize) -> io::Result<Vec<Bound>> {
+        let count = count.max(self.each.len());
+        self.each.iter().cycle().take(count).map(Bound::try_clone).collect()
+    }
+
+    /// Those that are ours, to be passed on.
+    pub(super) fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let owner = Owner::Bookend;
+        let ours = self.each.iter().filter(|_| self.owner == owner);
+        let given = |socket: Bound| Given { name: String::new(), owner, socket: socket.into() };
+        ours.map(|bound| bound.try_clone().map(given)).collect()
+    }
+}
+
+/// Binds the address of `listener` for `count` accept loops, unless a socket there was `passed` to us.
+pub(super) fn bind(listener: &config::Listener, count: usize, passed: &Passed) -> io::Result<Sockets> {
+    match (&listener.address, passed.adopt(&listener.address)?) {
+        (address, Some(Adopted { sockets, owner })) => {
+            let each = sockets.into_iter().map(|socket| adopt(address, socket)).collect::<io::Result<_>>()?;
+            let file = match (address, owner) {
+                (ListenAddress::Unix(path), Owner::Bookend) => SocketFile::found(path),
+                (ListenAddress::Unix(_), Owner::Systemd) | (ListenAddress::Socket(_), _) => None,
+            };
+            file.iter().try_for_each(|file| file.set_mode(listener.socket_mode))?;
+            Ok(Sockets { each, owner, file })
+        }
+        (ListenAddress::Socket(address), None) => {
+            let each = bind_address(*address, count.max(1))?;
+            Ok(Sockets { each, owner: Owner::Bookend, file: None })
+        }
+        (ListenAddress::Unix(path), None) => {
+            let (socket, file) = socket_file::bind(path, listener.socket_mode, BACKLOG)?;
+            Ok(Sockets { each: vec![Bound::Unix(socket)], owner: Owner::Bookend, file: Some(file) })
+        }
+    }
+}
+
+/// Gives a socket that listens already what we give our own.
+fn adopt(address: &ListenAddress, socket: OwnedFd) -> io::Result<Bound> {
+    SockRef::from(&socket).set_nonblocking(true)?;
+    Ok(match address {
+        ListenAddress::Socket(_) => {
+            prepare(&SockRef::from(&socket))?;
+            Bound::Tcp(socket.into())
+        }
+        ListenAddress::Unix(_) => Bound::Unix(socket.into()),
+    })
+}
 
 /// Binds `address` `count` times, so that the kernel spreads its connections over as many accept loops.
 ///
 /// Sockets that share an address (`SO_REUSEPORT`) would share it with another process just as well, and a second bookend
 /// that was started by mistake would silently take half of the connections. So the address is bound alone first, which
 /// fails if anybody has it.
-pub(super) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+fn bind_address(address: SocketAddr, count: usize) -> io::Result<Vec<Bound>> {
     socket(address)?.bind(&address.into())?;
-    (0..count.max(1))
+    (0..count)
         .map(|_| {
             let socket = socket(address)?;
             socket.set_reuse_port(true)?;
             socket.bind(&address.into())?;
             socket.listen(BACKLOG)?;
-            Ok(socket.into())
+            Ok(Bound::Tcp(socket.into()))
         })
         .collect()
 }
@@ -43,9 +112,13 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
         // `[::]` next to `0.0.0.0` are two listeners.
         socket.set_only_v6(true)?;
     }
-    // Connections inherit these two from the socket they were accepted on.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
+    prepare(&socket)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Sets what connections inherit from the socket that they are accepted on.
+fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())
 }

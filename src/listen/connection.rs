@@ -43,6 +43,13 @@ pub enum Late {
     GivenUp = 3,
 }
 
+/// What a client and bookend have agreed on by TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Security {
+    /// Whom the client's certificate is for (RFC 4514); `None` if it showed none.
+    pub client: Option<String>,
+}
+
 /// What looking after a wait found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -62,9 +69,11 @@ const LOOK_AGAIN: u64 = 50;
 /// Shared between the stream, which keeps the time, and the proxy, which knows what the connection waits for.
 #[derive(Debug)]
 pub struct Connection {
-    client: SocketAddr,
-    local: SocketAddr,
+    client: Option<SocketAddr>,
+    local: Option<SocketAddr>,
     listener: Arc<ArcSwap<config::Listener>>,
+    /// What was agreed on; `None` where no TLS is spoken.
+    security: Option<Security>,
     closing: watch::Receiver<bool>,
     waiting: AtomicU8,
     /// When the wait began or last made progress, in milliseconds of the clock.
@@ -86,15 +95,17 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        client: SocketAddr,
-        local: SocketAddr,
+        client: Option<SocketAddr>,
+        local: Option<SocketAddr>,
         listener: Arc<ArcSwap<config::Listener>>,
+        security: Option<Security>,
         closing: watch::Receiver<bool>,
     ) -> Self {
         let connection = Self {
             client,
             local,
             listener,
+            security,
             closing,
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
@@ -112,14 +123,19 @@ impl Connection {
         connection
     }
 
-    /// The address the client connected from.
-    pub fn client(&self) -> SocketAddr {
+    /// The address the client connected from; over a Unix socket it has none.
+    pub fn client(&self) -> Option<SocketAddr> {
         self.client
     }
 
-    /// The address the client connected to.
-    pub fn local(&self) -> SocketAddr {
+    /// The address the client connected to; a Unix socket has none.
+    pub fn local(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    /// What was agreed on by TLS; `None` where none is spoken.
+    pub fn security(&self) -> Option<&Security> {
+        self.security.as_ref()
     }
 
     /// The settings of its listener, as they are now.

@@ -2,58 +2,70 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::accept::Acceptor;
-use super::bind::bind;
+use super::bind::{Sockets, bind};
 use super::limits::Limits;
 use super::shard::Shard;
+use super::socket::Bound;
 use crate::config;
+use crate::model::ListenAddress;
 use crate::observe::Observer;
+use crate::passed::{Given, Passed};
+use crate::tls::{Terminator, Tls};
 
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("listening on {address}")]
 pub struct BindError {
-    address: SocketAddr,
+    address: ListenAddress,
     source: io::Error,
 }
 
 /// All listeners.
 pub struct FrontDoor {
-    doors: HashMap<SocketAddr, Door>,
+    doors: HashMap<ListenAddress, Door>,
     /// Accept loops that were told to stop and may still hold their address.
     closing: Vec<JoinHandle<()>>,
     /// Turns true when what is under way has had its time.
     cutting: watch::Sender<bool>,
     shards: Arc<[Shard]>,
     limits: Arc<Limits>,
+    passed: Arc<Passed>,
     observer: Arc<Observer>,
 }
 
 /// Listeners that are bound and accept nothing yet.
 #[must_use]
 pub struct Prepared {
-    bound: Vec<(config::Listener, Vec<TcpListener>)>,
+    bound: Vec<(config::Listener, Sockets, Vec<Bound>)>,
     kept: Vec<config::Listener>,
 }
 
 struct Door {
     settings: Arc<ArcSwap<config::Listener>>,
+    tls: Arc<ArcSwapOption<Terminator>>,
     stopping: watch::Sender<bool>,
     accepting: Vec<JoinHandle<()>>,
+    sockets: Sockets,
 }
 
 impl FrontDoor {
-    /// A front door without listeners, whose connections are served by `shards`.
-    pub fn new(shards: Vec<Shard>, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
+    /// A front door without listeners, whose connections are served by `shards`; listeners at addresses of sockets that were
+    /// `passed` adopt them.
+    pub fn new(
+        shards: Vec<Shard>,
+        passed: Arc<Passed>,
+        limits: Arc<Limits>,
+        observer: Arc<Observer>,
+    ) -> Self {
         let (closing, cutting) = (Vec::new(), watch::Sender::new(false));
-        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, observer }
+        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, passed, observer }
     }
 
     /// Binds those of `listeners` that are not open yet. If one of them cannot be bound nothing has changed.
@@ -63,31 +75,56 @@ impl FrontDoor {
             listeners.iter().cloned().partition(|listener| self.doors.contains_key(&listener.address));
         let mut bound = Vec::with_capacity(new.len());
         for listener in new {
-            let address = listener.address;
-            let sockets = bind(address, self.shards.len()).map_err(|source| BindError { address, source })?;
-            bound.push((listener, sockets));
+            let count = self.shards.len();
+            let sockets = bind(&listener, count, &self.passed)
+                .and_then(|sockets| sockets.spread(count).map(|each| (sockets, each)));
+            let (sockets, each) =
+                sockets.map_err(|source| BindError { address: listener.address.clone(), source })?;
+            bound.push((listener, sockets, each));
         }
         Ok(Prepared { bound, kept })
     }
 
-    /// Opens what was prepared and closes every listener that was neither prepared nor kept.
-    pub fn open(&mut self, prepared: Prepared) {
+    /// Opens what was prepared and closes every listener that was neither prepared nor kept; those of them that `tls` has
+    /// speak it.
+    pub fn open(&mut self, prepared: Prepared, tls: &Tls) {
         let Prepared { bound, kept } = prepared;
-        let stays = |address: &SocketAddr| kept.iter().any(|listener| listener.address == *address);
+        let stays = |address: &ListenAddress| kept.iter().any(|listener| listener.address == *address);
         for (address, door) in self.doors.extract_if(|address, _| !stays(address)) {
             self.observer.stopped_listening(&address);
             self.closing.extend(door.close());
         }
         for listener in kept {
             if let Some(door) = self.doors.get(&listener.address) {
-                door.settings.store(Arc::new(listener));
+                self.follow(door, listener);
             }
         }
-        for (listener, sockets) in bound {
+        self.secure(tls);
+        for (listener, sockets, each) in bound {
             self.observer.listening(&listener.address);
-            let address = listener.address;
-            let door = self.accept(listener, sockets);
+            let address = listener.address.clone();
+            let door = self.accept(listener, sockets, each, tls.of(&address).cloned());
             self.doors.insert(address, door);
+        }
+    }
+
+    /// The sockets of every listener, and those that systemd passed, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        let mut sockets = self.passed.to_pass_on()?;
+        for door in self.doors.values() {
+            sockets.extend(door.sockets.to_pass_on()?);
+        }
+        Ok(sockets)
+    }
+
+    /// Whether the listeners are another process's as well, so that closing them here ends nothing.
+    pub fn leave(&mut self, is_left: bool) {
+        for file in self.doors.values_mut().filter_map(|door| door.sockets.file.as_mut()) {
+            file.leave(is_left);
         }
     }
 
@@ -111,15 +148,41 @@ impl FrontDoor {
         }
     }
 
-    fn accept(&self, listener: config::Listener, sockets: Vec<TcpListener>) -> Door {
-        let address = listener.address;
+    /// Gives `door` these settings.
+    fn follow(&self, door: &Door, listener: config::Listener) {
+        let is_new = door.settings.load().socket_mode != listener.socket_mode;
+        if let Some(file) = door.sockets.file.as_ref().filter(|_| is_new)
+            && let Err(why) = file.set_mode(listener.socket_mode)
+        {
+            self.observer.socket_mode_kept(&listener.address, &why);
+        }
+        door.settings.store(Arc::new(listener));
+    }
+
+    /// Has the listeners speak TLS like this with those who connect from now on.
+    pub fn secure(&self, tls: &Tls) {
+        for (address, door) in &self.doors {
+            door.tls.store(tls.of(address).cloned());
+        }
+    }
+
+    fn accept(
+        &self,
+        listener: config::Listener,
+        sockets: Sockets,
+        each: Vec<Bound>,
+        tls: Option<Arc<Terminator>>,
+    ) -> Door {
+        let tls = Arc::new(ArcSwapOption::new(tls));
+        let address = listener.address.clone();
         let settings = Arc::new(ArcSwap::from_pointee(listener));
         let stopping = watch::Sender::new(false);
         let accepting =
-            sockets.into_iter().zip(self.shards.iter()).enumerate().map(|(own, (socket, shard))| {
+            each.into_iter().zip(self.shards.iter().enumerate().cycle()).map(|(socket, (own, shard))| {
                 let acceptor = Acceptor {
-                    address,
+                    address: address.clone(),
                     settings: Arc::clone(&settings),
+                    tls: Arc::clone(&tls),
                     stopping: stopping.subscribe(),
                     cutting: self.cutting.subscribe(),
                     shards: Arc::clone(&self.shards),
@@ -130,12 +193,15 @@ impl FrontDoor {
                 shard.runtime().spawn(acceptor.run(socket))
             });
         let accepting = accepting.collect();
-        Door { settings, stopping, accepting }
+        Door { settings, tls, stopping, accepting, sockets }
     }
 }
 
 impl Door {
+    /// Tells its accept loops to stop. A Unix socket's file goes first: whoever comes now finds nobody, and those who are
+    /// waiting already are let in.
     fn close(self) -> Vec<JoinHandle<()>> {
+        drop(self.sockets);
         self.stopping.send_replace(true);
         self.accepting
     }

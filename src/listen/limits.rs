@@ -83,17 +83,17 @@ impl Limits {
         }
     }
 
-    /// A place for a connection of `client`, which may have `most_for_client`; `None` counts it in all only.
+    /// A place for a connection of `client`, which may have `most_for_client`; where either is `None` it counts in all only.
     pub fn seat(
         self: &Arc<Self>,
-        client: IpAddr,
+        client: Option<IpAddr>,
         most_for_client: Option<NonZeroUsize>,
     ) -> Result<Seat, Full> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
             self.leave();
             return Err(Full::InAll);
         }
-        let Some(most) = most_for_client else {
+        let (Some(client), Some(most)) = (client, most_for_client) else {
             return Ok(Seat { limits: Arc::clone(self), client: None });
         };
         let client = ClientNetwork::of(client);
@@ -138,8 +138,8 @@ mod tests {
         NonZeroUsize::new(count).expect("not zero")
     }
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().expect("an address"))
     }
 
     #[test]

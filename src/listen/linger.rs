@@ -7,29 +7,30 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+
+use super::channel::Channel;
 
 /// How long, and how many bytes, a client may go on sending to a connection that has been answered and closed.
 const LONGEST: Duration = Duration::from_secs(2);
 const MOST: usize = 16 * 1024 * 1024;
 
-/// Closes `tcp` once the client has, or when it has had its time.
+/// Closes `channel` once the client has, or when it has had its time.
 ///
 /// Called where the stream is dropped; without a runtime (at the very end of the process) it is closed at once.
-pub(super) fn close(mut tcp: TcpStream, holding: impl Send + 'static) {
+pub(super) fn close(mut channel: Channel, holding: impl Send + 'static) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     runtime.spawn(async move {
-        let _ = tokio::time::timeout(LONGEST, drain(&mut tcp)).await;
+        let _ = tokio::time::timeout(LONGEST, drain(&mut channel)).await;
         drop(holding);
     });
 }
 
-async fn drain(tcp: &mut TcpStream) -> std::io::Result<()> {
-    tcp.shutdown().await?;
+async fn drain(channel: &mut Channel) -> std::io::Result<()> {
+    channel.shutdown().await?;
     let mut scrap = vec![0; 16 * 1024];
     let mut total = 0;
     while total < MOST {
-        match tcp.read(&mut scrap).await? {
+        match channel.read(&mut scrap).await? {
             0 => return Ok(()),
             count => total += count,
         }

@@ -7,16 +7,19 @@
 mod accept;
 mod alarm;
 mod bind;
+mod channel;
 mod connection;
 mod cut;
 mod door;
+mod handshake;
 mod limits;
 mod linger;
 mod refusal;
 mod shard;
+mod socket;
 mod stream;
 
-pub use connection::{Connection, Late, Waiting};
+pub use connection::{Connection, Late, Security, Waiting};
 pub use door::{BindError, FrontDoor, Prepared};
 pub use limits::Limits;
 pub use shard::{Serve, Shard};

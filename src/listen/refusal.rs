@@ -47,7 +47,7 @@ impl Refusal {
     }
 
     /// Publishes that a request of `client` ended with this, `took` after it began.
-    pub(super) fn report(&self, client: IpAddr, took: Duration, observer: &Observer) {
+    pub(super) fn report(&self, client: Option<IpAddr>, took: Duration, observer: &Observer) {
         let ended = Ended {
             id: &self.id,
             route: NONE,
@@ -65,7 +65,7 @@ impl Refusal {
         observer.access_log().write(|| Record {
             ended: &ended,
             began: now.checked_sub(took).unwrap_or(now),
-            client: Some(client.to_canonical()),
+            client: client.map(|client| client.to_canonical()),
             asked: None,
             bytes: self.body.len() as u64,
             first_byte: None,

@@ -5,7 +5,6 @@ use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
@@ -17,13 +16,14 @@ use pingora::protocols::{
     UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::alarm::Alarm;
+use super::channel::Channel;
 use super::connection::{Connection, Late, Look, Waiting};
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
+
 use crate::clock;
 use crate::observe::Observer;
 
@@ -36,7 +36,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct ClientStream {
     /// Taken only on drop.
-    tcp: Option<TcpStream>,
+    channel: Option<Channel>,
     connection: Arc<Connection>,
     observer: Arc<Observer>,
     alarm: Alarm,
@@ -53,22 +53,22 @@ pub(super) struct ClientStream {
 
 impl ClientStream {
     pub(super) fn new(
-        tcp: TcpStream,
+        channel: Channel,
         connection: Arc<Connection>,
         seat: Seat,
         observer: Arc<Observer>,
     ) -> Self {
-        let socket_digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+        let socket_digest = SocketDigest::from_raw_fd(channel.as_raw_fd());
         // Both cells are new and empty.
-        let _ = socket_digest.peer_addr.set(Some(AnyAddr::Inet(connection.client())));
-        let _ = socket_digest.local_addr.set(Some(AnyAddr::Inet(connection.local())));
+        let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
+        let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
         // The proxy's phases find the connection here; the head is what the type asks for and nobody reads.
         let proxy_digest = ResponseHeader::build(StatusCode::OK, Some(0)).ok().map(|head| {
             let connection: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&connection));
             Arc::new(ProxyDigest::new(Box::new(head), Some(connection)))
         });
         Self {
-            tcp: Some(tcp),
+            channel: Some(channel),
             connection,
             observer,
             alarm: Alarm::default(),
@@ -83,18 +83,17 @@ impl ClientStream {
 
     /// Reads, or only looks whether the client has left while a node is waited for: what the client sends by then is its
     /// next request.
-    fn poll_tcp(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(tcp) = &mut self.tcp else { return Poll::Ready(Ok(())) };
+    fn poll_channel(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
         if self.connection.waiting() != Waiting::Node {
             let before = buf.filled().len();
-            ready!(Pin::new(tcp).poll_read(cx, buf))?;
+            ready!(Pin::new(channel).poll_read(cx, buf))?;
             self.connection.read_some(buf.filled().len() - before);
             return Poll::Ready(Ok(()));
         }
-        let mut byte = [0];
-        match ready!(tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? {
-            0 => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
+        match ready!(channel.poll_look(cx))? {
+            false => Poll::Ready(Ok(())),
+            true => Poll::Pending,
         }
     }
 
@@ -142,17 +141,26 @@ impl ClientStream {
         if !self.is_refused {
             self.is_refused = true;
             let refusal = Refusal::new(status);
-            refusal.report(self.connection.client().ip(), self.connection.waited(), &self.observer);
+            refusal.report(
+                self.connection.client().map(|client| client.ip()),
+                self.connection.waited(),
+                &self.observer,
+            );
             self.unwritten.extend(refusal.bytes);
         }
     }
 
     fn poll_unwritten(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let Some(tcp) = &mut self.tcp else { break };
-            let written = Pin::new(tcp).poll_write(cx, &self.unwritten);
+            let Some(channel) = &mut self.channel else { break };
+            let written = Pin::new(channel).poll_write(cx, &self.unwritten);
             let count = ready!(self.watch_stall(cx, written))?;
             self.unwritten.drain(..count);
+        }
+        // TLS keeps what the socket does not take; a socket keeps nothing.
+        if let Some(channel @ Channel::Tls(_)) = &mut self.channel {
+            let flushed = Pin::new(channel).poll_flush(cx).map_ok(|()| 1);
+            ready!(self.watch_stall(cx, flushed))?;
         }
         if self.unwritten.capacity() > WRITE_BUFFER / 4 {
             self.unwritten = Vec::new();
@@ -207,7 +215,7 @@ impl AsyncRead for ClientStream {
             let _ = this.poll_unwritten(cx);
             return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
         }
-        if let Poll::Ready(read) = this.poll_tcp(cx, buf) {
+        if let Poll::Ready(read) = this.poll_channel(cx, buf) {
             return Poll::Ready(read);
         }
         let expired = ready!(this.poll_wait(cx));
@@ -230,8 +238,8 @@ impl AsyncWrite for ClientStream {
             ready!(this.poll_unwritten(cx))?;
         }
         if data.len() > WRITE_BUFFER {
-            let Some(tcp) = &mut this.tcp else { return Poll::Ready(Ok(data.len())) };
-            let written = Pin::new(tcp).poll_write(cx, data);
+            let Some(channel) = &mut this.channel else { return Poll::Ready(Ok(data.len())) };
+            let written = Pin::new(channel).poll_write(cx, data);
             return this.watch_stall(cx, written);
         }
         this.unwritten.extend_from_slice(data);
@@ -245,8 +253,8 @@ impl AsyncWrite for ClientStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_unwritten(cx))?;
-        match &mut this.tcp {
-            Some(tcp) => Pin::new(tcp).poll_shutdown(cx),
+        match &mut this.channel {
+            Some(channel) => Pin::new(channel).poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -254,17 +262,19 @@ impl AsyncWrite for ClientStream {
 
 impl Drop for ClientStream {
     fn drop(&mut self) {
-        let Some(tcp) = self.tcp.take() else { return };
+        let Some(mut channel) = self.channel.take() else { return };
         if !self.unwritten.is_empty() {
             // Pingora drops a stream on errors without a flush.
-            let _ = tcp.try_write(&self.unwritten);
+            channel.try_write(&self.unwritten);
         }
         let is_between = matches!(self.connection.waiting(), Waiting::Request | Waiting::Head);
         if self.connection.is_broken_off() || self.connection.is_cut() && !is_between {
             // A plain end would make the answer look complete.
-            let _ = socket2::SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
+            channel.reset_at_end();
         } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {
-            linger::close(tcp, self.seat.take());
+            linger::close(channel, self.seat.take());
+        } else {
+            channel.say_the_end();
         }
     }
 }
@@ -279,7 +289,7 @@ impl Shutdown for ClientStream {
 
 impl UniqueID for ClientStream {
     fn id(&self) -> UniqueIDType {
-        self.tcp.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+        self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 }
 

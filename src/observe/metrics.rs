@@ -10,10 +10,11 @@ use prometheus::{
 };
 
 use super::announcements::AnnouncementMetrics;
+use super::connections::ConnectionMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
 use super::journal::JournalMetrics;
 use super::operators::OperatorMetrics;
-use super::{Attempt, Ended, Limit, WaitEnd};
+use super::{Attempt, Ended, WaitEnd};
 use crate::retry::NotKept;
 
 /// Seconds; from a small page in the same rack to a report that takes a minute.
@@ -38,7 +39,7 @@ pub struct Metrics {
     pub(super) attempts: IntCounterVec,
     pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
-    connections_refused: IntCounterVec,
+    pub(super) connections: ConnectionMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
@@ -85,11 +86,7 @@ impl Metrics {
                 &["pool", "node"],
             )?,
             reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
-            connections_refused: counters(
-                "bookend_connections_refused_total",
-                "Connections of clients that were refused, by the limit they met.",
-                &["limit"],
-            )?,
+            connections: ConnectionMetrics::new(&registry)?,
             node_transitions: counters(
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",
@@ -136,9 +133,6 @@ impl Metrics {
         for result in [IN_FORCE, REFUSED] {
             self.reloads.with_label_values(&[result]);
         }
-        for limit in [Limit::InAll, Limit::ForClient] {
-            self.connections_refused.with_label_values(&[limit.as_str()]);
-        }
         self
     }
 
@@ -155,10 +149,6 @@ impl Metrics {
 
     pub(super) fn reloaded(&self, result: &str) {
         self.reloads.with_label_values(&[result]).inc();
-    }
-
-    pub(super) fn connection_refused(&self, limit: Limit) {
-        self.connections_refused.with_label_values(&[limit.as_str()]).inc();
     }
 
     pub(super) fn node_changed(&self, pool: &str, node: &str, to: &str) {

@@ -7,6 +7,7 @@ mod access_log;
 mod alarms;
 mod announcements;
 mod capacity;
+mod connections;
 mod drains;
 mod feed;
 mod gauges;
@@ -14,6 +15,7 @@ mod journal;
 mod metrics;
 mod operators;
 mod redundancy;
+mod service;
 mod standing;
 mod tally;
 
@@ -27,6 +29,7 @@ use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::announcements::Announced;
+pub use self::connections::{Handshake, Limit};
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;
@@ -77,15 +80,6 @@ pub struct Ended<'a> {
     pub took: Duration,
 }
 
-/// A limit on connections of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// As many as there may be in all.
-    InAll,
-    /// As many as one client may have.
-    ForClient,
-}
-
 /// How the wait for a place at a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitEnd {
@@ -108,16 +102,6 @@ pub struct Attempt<'a> {
     pub reach: Reach,
     /// Whether another attempt follows.
     pub followed: bool,
-}
-
-impl Limit {
-    /// The limit in words, for logs and metrics.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::InAll => "in all",
-            Self::ForClient => "for one client",
-        }
-    }
 }
 
 impl WaitEnd {
@@ -292,19 +276,15 @@ impl Observer {
         info!("stopped listening address={address}");
     }
 
+    /// The permissions of a listener's Unix socket could not be changed.
+    pub fn socket_mode_kept(&self, address: &dyn Display, why: &std::io::Error) {
+        error!("socket_mode is still the old one address={address} why={why:?}");
+    }
+
     /// Accepting connections failed; it is tried again.
     pub fn accept_failed(&self, address: &dyn Display, why: &std::io::Error) {
         self.refusals.warn((self.now)(), |left_out| {
             format!("accepting failed address={address} why={why:?}{left_out}")
-        });
-    }
-
-    /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: &dyn Display, limit: Limit) {
-        self.metrics.connection_refused(limit);
-        let limit = limit.as_str();
-        self.refusals.warn((self.now)(), |left_out| {
-            format!("connection refused client={client} limit={limit}{left_out}")
         });
     }
 

@@ -40,9 +40,9 @@ pub(super) fn record<'a>(
 /// Who sent the request, past the proxies that are trusted.
 pub(super) fn client(session: &Session, context: &Context) -> Option<IpAddr> {
     let connection = context.connection.as_ref()?;
-    let peer = connection.client().ip();
+    let peer = connection.client().map(|client| client.ip());
     let headers = &session.req_header().headers;
-    headers::client(Some(peer), headers, &connection.listener().trusted_proxies).address
+    headers::client(peer, headers, &connection.listener().trusted_proxies).address
 }
 
 fn protocol(version: Version) -> &'static str {

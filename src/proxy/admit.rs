@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{Version, header};
+use http::{HeaderValue, Version, header};
+use pingora::http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::affinity::Affinity;
@@ -10,13 +11,14 @@ use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
-use crate::headers::RequestId;
+use crate::generation::Current;
+use crate::headers::{self, RequestId};
 use crate::listen::Connection;
 use crate::retry;
 use crate::routing;
 
 /// Fills in what is known of a request once its head is there, and refuses what no node has to see.
-pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), Cause> {
+pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Current) -> Result<(), Cause> {
     let connection = connection(session);
     if let Some(connection) = &connection {
         connection.await_body();
@@ -38,6 +40,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context) -> Result<(), 
     check_target(session)?;
     check_host(session)?;
     check_head(session, context)?;
+    check_scheme(session, context, current)?;
     let route = find_route(session, context)?;
     let head = session.req_header();
     let request = retry::Request::of(&head.method, &head.headers);
@@ -76,6 +79,40 @@ fn check_host(session: &Session) -> Result<(), Cause> {
     if head.version != Version::HTTP_11 || is_one { Ok(()) } else { Err(Cause::HostUnclear) }
 }
 
+/// Sends on who came without TLS for a host that a certificate is for.
+fn check_scheme(session: &Session, context: &Context, current: &Current) -> Result<(), Cause> {
+    let Some(connection) = context.connection.as_ref().filter(|connection| connection.security().is_none())
+    else {
+        return Ok(());
+    };
+    let listener = connection.listener();
+    if !listener.redirect_to_https {
+        return Ok(());
+    }
+    let head = session.req_header();
+    let Some(host) = host(head).and_then(headers::bare_host) else { return Ok(()) };
+    let Some(port) = current.tls_port_of(host) else { return Ok(()) };
+    let peer = connection.client().map(|client| client.ip());
+    let client = headers::client(peer, &head.headers, &listener.trusted_proxies);
+    if client.trusted_peer && headers::is_said_to_be_secure(&head.headers) {
+        return Ok(());
+    }
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let location = match port {
+        443 => format!("https://{host}{path}"),
+        port => format!("https://{host}:{port}{path}"),
+    };
+    HeaderValue::try_from(location).map_or(Ok(()), |location| Err(Cause::Elsewhere(location)))
+}
+
+/// The host that was asked for, with its port if it has one.
+fn host(head: &RequestHeader) -> Option<&str> {
+    match head.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+    }
+}
+
 /// The front door counts what it reads and stops a head that does not end; here it is known how long the head was.
 fn check_head(session: &Session, context: &Context) -> Result<(), Cause> {
     let Some(connection) = &context.connection else { return Ok(()) };
@@ -89,12 +126,12 @@ fn check_head(session: &Session, context: &Context) -> Result<(), Cause> {
 
 fn find_route(session: &Session, context: &Context) -> Result<usize, Cause> {
     let head = session.req_header();
-    let host = match head.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+    let request = routing::Request {
+        host: host(head),
+        path: head.uri.path(),
+        method: &head.method,
+        headers: &head.headers,
     };
-    let request =
-        routing::Request { host, path: head.uri.path(), method: &head.method, headers: &head.headers };
     context.generation.find(&request).ok_or(Cause::NoRoute)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{StatusCode, Version, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
@@ -25,6 +25,8 @@ const LONGEST_REST: Duration = Duration::from_secs(10);
 /// Why a request ended without a node's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
+    /// It came without TLS to a host that is to be reached by TLS, which is there.
+    Elsewhere(HeaderValue),
     /// No route takes it.
     NoRoute,
     /// Its target is no path.
@@ -59,6 +61,7 @@ impl Cause {
     /// What the client is told; `None` if it cannot be told anything any more.
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
+            Self::Elsewhere(_) => Some(StatusCode::PERMANENT_REDIRECT),
             Self::NoRoute => Some(StatusCode::NOT_FOUND),
             Self::TargetInvalid | Self::HostUnclear | Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
             Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
@@ -81,6 +84,7 @@ impl Cause {
     /// How a request ended that ended by this.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
+            Self::Elsewhere(_) => Outcome::of_answer(StatusCode::PERMANENT_REDIRECT, None),
             Self::NoNode => Outcome::NoNode,
             Self::Overloaded => Outcome::Shed,
             Self::Node(Reach::Truncated) | Self::Unfinished(_) => Outcome::Cut,
@@ -111,6 +115,7 @@ impl From<Nowhere> for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Elsewhere(_) => f.write_str("sent on to TLS"),
             Self::NoRoute => f.write_str("no route"),
             Self::TargetInvalid => f.write_str("target is no path"),
             Self::HostUnclear => f.write_str("not one host"),

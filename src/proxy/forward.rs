@@ -24,13 +24,13 @@ pub(super) fn request(
 ) -> pingora::Result<()> {
     if let Some(connection) = &context.connection {
         let listener = connection.listener();
-        let peer = connection.client().ip();
-        let client = headers::client(Some(peer), &request.headers, &listener.trusted_proxies);
+        let peer = connection.client().map(|client| client.ip());
+        let client = headers::client(peer, &request.headers, &listener.trusted_proxies);
         let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let arrival = Arrival {
-            peer: Some(peer),
+            peer,
             trusted_peer: client.trusted_peer,
-            scheme: Scheme::Http,
+            scheme: if connection.security().is_some() { Scheme::Https } else { Scheme::Http },
             version: session.req_header().version,
             host,
             wants_forwarded: listener.forwarded,
@@ -41,6 +41,13 @@ pub(super) fn request(
                 Change::Set(value) => request.insert_header(name, value)?,
                 Change::Remove => drop(request.remove_header(name)),
             }
+        }
+        let subject = connection.security().and_then(|security| security.client.as_ref());
+        match subject {
+            Some(subject) => request.insert_header(headers::CLIENT_SUBJECT, subject)?,
+            // Nobody may say of itself who it is.
+            None if !client.trusted_peer => drop(request.remove_header(headers::CLIENT_SUBJECT)),
+            None => {}
         }
     }
     if !request.headers.contains_key(header::HOST) {
@@ -118,11 +125,24 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
     for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
         answer.remove_header(&name);
     }
+    tell_to_stay_secure(answer, context);
     let between_bytes = context.route().map_or(Duration::MAX, |route| route.timeouts.between_bytes);
     let limit = if is_endless(&answer.headers) { Duration::MAX } else { between_bytes };
     context.answer_began(limit);
     if context.is_last_answer() {
         session.set_keepalive(None);
+    }
+}
+
+/// Tells browsers to come by TLS alone, where that is wanted.
+pub(super) fn tell_to_stay_secure(answer: &mut ResponseHeader, context: &Context) {
+    let Some(connection) = context.connection.as_ref().filter(|connection| connection.security().is_some())
+    else {
+        return;
+    };
+    if let Some(hsts) = connection.listener().tls.as_ref().and_then(|tls| tls.hsts.as_ref()) {
+        // A value that was made of a header before.
+        let _ = answer.insert_header(header::STRICT_TRANSPORT_SECURITY, hsts.header.clone());
     }
 }
 

@@ -104,7 +104,7 @@ impl ProxyHttp for Proxy {
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
-        match admit::admit(session, context) {
+        match admit::admit(session, context, &self.current) {
             Ok(()) => Ok(false),
             Err(cause) => {
                 context.end(cause);

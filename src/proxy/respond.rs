@@ -34,7 +34,11 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
     };
     let answer = Answer { status, kind, id };
     let body = answer.body();
-    let head = head(&answer, body.len())?;
+    let mut head = head(&answer, body.len())?;
+    if let Some(Cause::Elsewhere(location)) = &context.cause {
+        head.insert_header(header::LOCATION, location.clone())?;
+    }
+    forward::tell_to_stay_secure(&mut head, context);
     let is_head_only = session.req_header().method == Method::HEAD;
     session.write_response_header(Box::new(head), is_head_only).await?;
     let body = if is_head_only { Bytes::new() } else { Bytes::from(body) };

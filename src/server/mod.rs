@@ -1,40 +1,30 @@
 //! The process: its threads, its signals, its beginning and its end.
 
 mod descriptors;
+mod legacy;
 mod pid_file;
+mod predecessor;
+mod process;
+mod service;
+mod steward;
+mod successor;
+mod upgrade;
 mod workers;
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
 
-use self::descriptors::Budget;
-use self::pid_file::PidFile;
-use self::workers::{Workers, count_threads};
-use crate::admin::{AdminError, Background, Bound, Desk, Phase, Serving, Wanted};
-use crate::announce::Announcer;
-use crate::balance::Registry;
-use crate::clock;
-use crate::config::{self, Config};
-use crate::drain::Drains;
-use crate::generation::{Current, Generation};
-use crate::journal::{Events, Found, Journal, JournalError};
-use crate::listen::{FrontDoor, Limits};
-use crate::monitor::Monitor;
-use crate::observe::{Observer, OpenError};
-use crate::reload::{History, LoadError, Reloader, Source};
-use crate::timeline::Timeline;
-
-/// How long a connection that was just accepted has for its first request when the process stops.
-const FIRST_READ: Duration = Duration::from_millis(100);
-
-/// How long requests that are cut may take to come to their end.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+use self::legacy::Legacies;
+use self::predecessor::Predecessor;
+use self::process::Process;
+use self::steward::Signals;
+use self::successor::Program;
+use crate::admin::AdminError;
+use crate::passed::{Passed, Unwanted};
+use crate::reload::{LoadError, Loaded, Source, in_full};
 
 /// How long the last lines of the access log, and then the last events, may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -69,11 +59,59 @@ pub enum ServerError {
     },
 }
 
-/// Runs until a signal ends it.
-pub fn run(source: Source) -> Result<(), ServerError> {
-    let config = source.load()?;
+/// How a process begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// By itself.
+    Alone,
+    /// Beside a bookend that started it, at the other end of the standard input, to take over from it.
+    TakeOver,
+}
+
+/// All that it takes to begin.
+struct Start {
+    source: Source,
+    loaded: Loaded,
+    program: Program,
+    /// Sockets that were passed, and what else was.
+    passed: (Passed, Vec<Unwanted>),
+    /// Whom we take over from, and what it knows of the nodes.
+    predecessor: Option<(Predecessor, Legacies)>,
+}
+
+/// Runs until a signal ends it, or a successor has taken over.
+pub fn run(source: Source, beginning: Beginning) -> Result<(), ServerError> {
+    let program = Program::as_started()
+        .map_err(|source| ServerError::System { doing: "finding out how bookend was started", source })?;
+    match beginning {
+        Beginning::Alone => {
+            // Before anything opens a file whose number could be taken for one that was passed.
+            let passed = Passed::by_systemd()
+                .map_err(|source| ServerError::System { doing: "taking what was passed", source })?;
+            let loaded = source.load(None)?;
+            begin(Start { source, loaded, program, passed, predecessor: None })
+        }
+        Beginning::TakeOver => take_over(source, program),
+    }
+}
+
+fn take_over(source: Source, program: Program) -> Result<(), ServerError> {
+    let failed = |source| ServerError::System { doing: "taking over", source };
+    let (predecessor, passed) = Predecessor::meet().map_err(failed)?;
+    let result = source.load(None).map_err(ServerError::from).and_then(|loaded| {
+        let known = Legacies::parse(&predecessor.relieve().map_err(failed)?);
+        let predecessor = Some((predecessor.clone(), known));
+        begin(Start { source, loaded, program, passed, predecessor })
+    });
+    if let Err(why) = &result {
+        predecessor.disappoint(&in_full(why));
+    }
+    result
+}
+
+fn begin(start: Start) -> Result<(), ServerError> {
     let control = runtime()?;
-    let result = control.block_on(serve(source, config));
+    let result = control.block_on(serve(start));
     // A look-up that hangs in the system's resolver must not keep the process.
     control.shutdown_background();
     result
@@ -87,219 +125,12 @@ fn runtime() -> Result<Runtime, ServerError> {
         .map_err(|source| ServerError::System { doing: "starting a runtime", source })
 }
 
-async fn serve(source: Source, config: Config) -> Result<(), ServerError> {
+async fn serve(start: Start) -> Result<(), ServerError> {
     // Before anything else: the default of these signals is to kill.
     let mut signals = Signals::new()?;
-    let observer = Arc::new(Observer::new(clock::millis, clock::steady)?);
-    let registry = Arc::new(Registry::default());
-    let pid_file = config.server.pid_file.clone();
-    let threads = count_threads(config.server.threads);
-    let budget = Budget::raise(threads);
-    let limits = Arc::new(Limits::new(budget.connections));
-
-    let bound = Bound::new(&config, &observer)?;
-    let (journal, events) = bound.state_dir().map(open_journal).unwrap_or_default();
-    let directory = bound.state_dir().filter(|_| events.is_some());
-    let timeline = Arc::new(Timeline::new(Arc::clone(&observer), directory));
-    let writing = timeline.run(events);
-    observer.started(env!("CARGO_PKG_VERSION"));
-    let history = Arc::new(History::new(&source));
-    let (phase, phases) = watch::channel(Phase::Starting);
-
-    let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
-    let current = Arc::new(Current::new(first));
-    // Before anything that people are told of can happen.
-    let announcer = Arc::new(Announcer::start(&current, &observer));
-    let ours = (Arc::clone(&current), Arc::clone(&registry), Arc::clone(&observer));
-    let drains = Arc::new(Drains::new(journal, ours.0, ours.1, ours.2));
-    let _watch = drains.watch();
-    let monitor = Arc::new(Monitor::new(Arc::clone(&current), Arc::clone(&observer), timeline.alarms()));
-    let workers = Workers::start(threads, budget.pooled, &current, &observer)?;
-    let door = FrontDoor::new(workers.shards(), Arc::clone(&limits), Arc::clone(&observer));
-    let (desk, mut wanted) = Desk::new(
-        Arc::clone(&current),
-        Arc::clone(&history),
-        Arc::clone(&limits),
-        Arc::clone(&observer),
-        Background { drains, monitor: Arc::clone(&monitor), announcer: Arc::clone(&announcer), timeline },
-        phases,
-    );
-    let mut operators = Serving::start(bound, desk)
-        .map_err(|source| ServerError::System { doing: "listening to operators", source })?;
-    let mut reloader = Reloader::start(
-        source,
-        history,
-        Arc::clone(&current),
-        registry,
-        door,
-        Arc::clone(&limits),
-        Arc::clone(&observer),
-    )
-    .await?;
-    let pid_file = pid_file.map(|path| PidFile::write(path.clone()).map_err(|source| (path, source)));
-    let _pid_file = pid_file.transpose().map_err(|(path, source)| ServerError::PidFile { path, source })?;
-
-    // Not before: until the first checks are over nobody knows how the nodes are.
-    let _eye = monitor.watch();
-    phase.send_replace(Phase::Ready);
-
-    let stop = follow(&mut signals, &mut wanted, &mut reloader, &mut operators, &observer).await;
-    phase.send_replace(Phase::Stopping);
-    drop(wanted);
-    observer.stopping(stop, limits.open());
-    let settings = current.load().config().server.clone();
-    tokio::select! {
-        () = finish(&mut reloader, &workers, &limits, &settings) => {}
-        // Whoever asks twice has lost patience.
-        _ = signals.stop() => {}
-    }
-    let cut = limits.open();
-    if cut > 0 {
-        reloader.cut();
-        let _ = tokio::time::timeout(LAST_WORDS, limits.emptied()).await;
-    }
-    announcer.finish().await;
-    write_last_lines(&observer).await;
-    observer.stopped(cut);
-    writing.finish(LAST_LINES).await;
+    let program = start.program.clone();
+    let mut process = Process::begin(start).await?;
+    let end = process.live(&mut signals, program).await;
+    process.finish(&mut signals, end).await;
     Ok(())
-}
-
-/// The journal in `directory` with what it holds, and where events go; without one bookend forgets at its end what it was
-/// asked for, and what happened.
-fn open_journal(directory: &Path) -> ((Option<Journal>, Found), Option<Events>) {
-    let (journal, found) = Journal::open(directory);
-    let events = match (&journal, &found.trouble) {
-        (Some(journal), _) => Some(Events::of(journal)),
-        (None, Some(JournalError::Taken { .. })) => None,
-        (None, Some(JournalError::File { .. }) | None) => Some(Events::unlocked(directory)),
-    };
-    ((journal, found), events)
-}
-
-/// Does what signals and operators ask for until a signal asks for the end.
-async fn follow(
-    signals: &mut Signals,
-    wanted: &mut mpsc::Receiver<Wanted>,
-    reloader: &mut Reloader,
-    operators: &mut Serving,
-    observer: &Arc<Observer>,
-) -> &'static str {
-    loop {
-        let wish = tokio::select! {
-            wish = signals.next() => wish,
-            Some(wanted) = wanted.recv() => match wanted {
-                Wanted::Reload { is_forced, by, answer } => Wish::Reload(is_forced, by, Some(answer)),
-                Wanted::Reopen(answer) => Wish::Reopen(Some(answer)),
-            },
-        };
-        // A file system or a resolver that hangs must not make the process deaf.
-        match wish {
-            Wish::Stop(stop) => return stop,
-            Wish::Reload(is_forced, by, answer) => tokio::select! {
-                outcome = reload(reloader, is_forced, &by, operators) => {
-                    // Whoever asked may be gone.
-                    let _ = answer.map(|answer| answer.send(outcome));
-                }
-                stop = signals.stop() => return stop,
-            },
-            Wish::Reopen(answer) => tokio::select! {
-                outcome = reopen(observer) => {
-                    let _ = answer.map(|answer| answer.send(outcome));
-                }
-                stop = signals.stop() => return stop,
-            },
-        }
-    }
-}
-
-/// Loads the configuration again, for the proxy and for the operator's side.
-async fn reload(
-    reloader: &mut Reloader,
-    is_forced: bool,
-    by: &str,
-    operators: &mut Serving,
-) -> Result<u64, Arc<LoadError>> {
-    let prepare = async |config: &Config| {
-        operators.prepare(&config.admin).await.map_err(|why| LoadError::Operators(why.into()))
-    };
-    let (number, prepared) = reloader.reload(is_forced, by, prepare).await?;
-    operators.follow(prepared);
-    Ok(number)
-}
-
-/// Lets what is under way finish, for as long as it may take.
-async fn finish(reloader: &mut Reloader, workers: &Workers, limits: &Limits, settings: &config::Server) {
-    tokio::time::sleep(settings.shutdown_delay).await;
-    reloader.close().await;
-    if limits.open() > 0 {
-        tokio::time::sleep(FIRST_READ).await;
-    }
-    workers.finish().await;
-    let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
-}
-
-/// Opens the access log anew, for whoever has moved its file away.
-async fn reopen(observer: &Arc<Observer>) -> Result<Option<PathBuf>, OpenError> {
-    let ours = Arc::clone(observer);
-    let reopening = tokio::task::spawn_blocking(move || ours.access_log().reopen()).await;
-    let outcome = reopening.unwrap_or_else(|why| Err(OpenError::Thread(io::Error::other(why))));
-    match &outcome {
-        Ok(Some(file)) => observer.access_log_reopened(&file.display()),
-        Ok(None) => {}
-        Err(why) => observer.access_log_not_reopened(why),
-    }
-    outcome
-}
-
-async fn write_last_lines(observer: &Arc<Observer>) {
-    let observer = Arc::clone(observer);
-    // A panic there must not keep the process from ending in order.
-    let _ = tokio::task::spawn_blocking(move || observer.access_log().finish(LAST_LINES)).await;
-}
-
-/// What the process is asked to do.
-enum Wish {
-    /// Whether it is forced, who asked, and where the outcome goes that somebody waits for.
-    Reload(bool, String, Option<oneshot::Sender<Result<u64, Arc<LoadError>>>>),
-    /// Where the outcome goes.
-    Reopen(Option<oneshot::Sender<Result<Option<PathBuf>, OpenError>>>),
-    Stop(&'static str),
-}
-
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-    user1: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, ServerError> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| ServerError::System { doing: "listening for signals", source })
-        };
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            user1: listen(SignalKind::user_defined1())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload(false, "SIGHUP".to_owned(), None),
-            _ = self.user1.recv() => Wish::Reopen(None),
-            _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
-            _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
-        }
-    }
-
-    async fn stop(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }

@@ -70,6 +70,11 @@ impl Workers {
         self.workers.iter().map(shard).collect()
     }
 
+    /// Their runtimes.
+    pub(super) fn runtimes(&self) -> Vec<Handle> {
+        self.workers.iter().map(|worker| worker.runtime.clone()).collect()
+    }
+
     /// Closes idle connections; those with a request finish it and close.
     pub(super) async fn finish(&self) {
         for worker in &self.workers {

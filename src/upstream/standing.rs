@@ -4,6 +4,8 @@
 //! one request at a time until one succeeds. Then it returns, with a share that grows from a tenth to all of it, so that
 //! cold caches and empty pools are not met by all of the traffic at once.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config;
 
 /// How long a node has to behave until its ejections before are forgotten, in milliseconds.
@@ -27,7 +29,7 @@ impl Share {
 }
 
 /// Why a node was taken out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// This many attempts in a row got no connection.
     Unreachable(u32),
@@ -101,6 +103,11 @@ impl Default for Standing {
 }
 
 impl Standing {
+    /// Out `since` then, and `until` its trial.
+    pub fn out(since: u64, until: u64, why: Why) -> Self {
+        Self { stay: Stay::Out { since, until, why }, times: 1, in_since: 0 }
+    }
+
     /// Where the node is.
     pub fn stay(&self) -> Stay {
         self.stay

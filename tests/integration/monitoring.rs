@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bookend, Client, Origin, Site, TempDirectory, eventually, fetch};
+use crate::support::{Authority, Bookend, Client, Origin, Port, Site, TempDirectory, eventually, fetch};
 
 /// Labels that Prometheus adds to whatever it reads.
 const ADDED: [&str; 2] = ["instance", "job"];
@@ -74,7 +74,12 @@ fn exposed() -> BTreeMap<String, BTreeSet<String>> {
     let (node, dead, broken) = (Origin::answering("a"), Origin::absent(), Origin::start(|call| call.reset()));
     let site = Site::of(&[&node, &dead, &broken]).with_pool("health_check: { interval: 20ms, fall: 3 }");
     let site = site.with_pool("retry: { body_buffer: 1KiB }").with_top("alerts: { command: [\"true\"] }");
-    let bookend = Bookend::start(&site.with_listener("limits: { connections_per_client: 1 }"));
+    let (authority, secure) = (Authority::new(), Port::free());
+    let tls = format!("tls: {{ certificates: [{}] }}", authority.server("site", &["site.test"]).entry());
+    let listeners = format!(
+        "redirect_to_https: false\n    limits: {{ connections_per_client: 1 }}\n  - address: {secure}\n    {tls}"
+    );
+    let bookend = Bookend::start(&site.with_listener(&listeners));
     for _ in 0..4 {
         eventually("there is room", || (fetch(bookend.address(), "/").status == 200).then_some(()));
     }
@@ -139,6 +144,7 @@ fn missing(query: &str, exposed: &BTreeMap<String, BTreeSet<String>>) -> Vec<Str
         "group_left",
         "m",
         "histogram_quantile",
+        "time",
         "up",
     ];
     let is_known =

@@ -158,6 +158,7 @@ fn every_answer_is_described() {
     ask("POST", "/undrain", r#"{"node": "web/web-02"}"#, 409);
     ask("POST", "/unsilence", r#"{"pool": "web"}"#, 200);
     ask("POST", "/unsilence", r#"{"pool": "web"}"#, 409);
+    assert!(ask("POST", "/upgrade", "", 200)["process"].is_u64());
     let operations =
         document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
     let known: BTreeSet<_> =

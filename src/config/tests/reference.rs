@@ -63,7 +63,7 @@ fn close_empty_mappings(text: &str) -> String {
 fn smallest_file_has_the_defaults_of_the_reference() {
     let (smallest, reference) = (read(SMALLEST), read(REFERENCE));
     let (pool, wanted) = (&smallest.pools["web"], &reference.pools["web"]);
-    assert_eq!(smallest.listeners, reference.listeners);
+    assert_eq!(smallest.listeners, reference.listeners[..1]);
     assert_eq!(Pool { nodes: wanted.nodes.clone(), ..pool.clone() }, *wanted);
     let route = &smallest.routes[0];
     assert_eq!(Route { name: reference.routes[0].name.clone(), ..route.clone() }, reference.routes[0]);

@@ -1,19 +1,20 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue};
-use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::{any_value, headers};
 use crate::headers::address::{Text, read};
 use crate::headers::{Client, client};
+use crate::model::TrustedProxies;
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn trusted() -> Vec<IpNet> {
-    ["10.0.0.0/8", "2001:db8::/32"].map(|net| net.parse().unwrap()).to_vec()
+fn trusted() -> TrustedProxies {
+    let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|net| net.parse().unwrap()).to_vec();
+    TrustedProxies { networks, unix: false }
 }
 
 /// The client that a request from the trusted 10.0.0.1 has.
@@ -28,8 +29,21 @@ fn peer_that_is_not_trusted_is_the_client() {
     let lines = headers(&[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")]);
     let peer = ip("198.51.100.1");
     assert_eq!(client(Some(peer), &lines, &trusted()), Client { address: Some(peer), trusted_peer: false });
-    assert_eq!(client(Some(peer), &lines, &[]).address, Some(peer));
+    assert_eq!(client(Some(peer), &lines, &TrustedProxies::default()).address, Some(peer));
     assert_eq!(client(None, &lines, &trusted()), Client { address: None, trusted_peer: false });
+}
+
+#[test]
+fn trusted_peer_without_an_address_names_the_client() {
+    let trusted = TrustedProxies { unix: true, ..trusted() };
+    let found = |lines: &[(&'static str, &str)]| client(None, &headers(lines), &trusted);
+    let named = |address| Client { address, trusted_peer: true };
+    let hops = "203.0.113.9, 192.0.2.1, 10.0.0.2";
+    assert_eq!(found(&[("x-forwarded-for", hops)]), named(Some(ip("192.0.2.1"))));
+    assert_eq!(found(&[("forwarded", "for=192.0.2.1")]), named(Some(ip("192.0.2.1"))));
+    assert_eq!((found(&[]), found(&[("x-forwarded-for", "unknown")])), (named(None), named(None)));
+    let stranger = ip("198.51.100.1");
+    assert!(!client(Some(stranger), &headers(&[]), &trusted).trusted_peer);
 }
 
 #[test]
@@ -134,7 +148,7 @@ fn any_ip() -> impl Strategy<Value = IpAddr> {
 fn untrusted_ip() -> impl Strategy<Value = IpAddr> {
     any_ip()
         .prop_map(|address| address.to_canonical())
-        .prop_filter("is trusted", |address| !trusted().iter().any(|net| net.contains(address)))
+        .prop_filter("is trusted", |address| !trusted().trust(Some(*address)))
 }
 
 fn trusted_ip() -> impl Strategy<Value = IpAddr> {

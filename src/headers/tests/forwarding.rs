@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::{any_value, headers};
 use crate::headers::{Arrival, Change, Forwarding, Scheme, client, via};
+use crate::model::TrustedProxies;
 
 fn arrival<'a>() -> Arrival<'a> {
     Arrival {
@@ -149,8 +150,9 @@ proptest! {
         received.extend(x_forwarded_for.map(|line| (super::HeaderName::from_static("x-forwarded-for"), line)));
         forwarded.into_iter().for_each(|line| { received.append("forwarded", line); });
         let peer = std::net::IpAddr::from(peer).to_canonical();
-        let trusted = if trusted_peer { vec![peer.into()] } else { vec![] };
-        let ours = client(Some(peer), &received, &trusted);
+        let trusting = |networks| TrustedProxies { networks, unix: false };
+        let trusted: Vec<_> = trusted_peer.then(|| peer.into()).into_iter().collect();
+        let ours = client(Some(peer), &received, &trusting(trusted.clone()));
         let arrival = Arrival { peer: Some(peer), trusted_peer, host: Some(&host), wants_forwarded: true, ..arrival() };
 
         let mut sent = received.clone();
@@ -162,12 +164,13 @@ proptest! {
             }
         }
         let us = std::net::IpAddr::from([198, 51, 100, 1]);
-        let theirs = client(Some(us), &sent, &[&trusted[..], &[us.into()]].concat());
+        let trusted = trusting([&trusted[..], &[us.into()]].concat());
+        let theirs = client(Some(us), &sent, &trusted);
         if received.contains_key("x-forwarded-for") || !trusted_peer {
             prop_assert_eq!(theirs.address, ours.address);
         }
         sent.remove("x-forwarded-for");
-        let theirs = client(Some(us), &sent, &[&trusted[..], &[us.into()]].concat());
+        let theirs = client(Some(us), &sent, &trusted);
         if !received.contains_key("x-forwarded-for") || !trusted_peer {
             prop_assert_eq!(theirs.address, ours.address);
         }

@@ -1,5 +1,7 @@
 //! Learning from windows when to limit a node, and to what.
 
+use serde::{Deserialize, Serialize};
+
 use super::hold::{Hold, Measure};
 use super::tuning::Tuning;
 use super::usual::Usual;
@@ -21,7 +23,7 @@ const RECENT: u64 = 3_000;
 const SUSTAINED: f64 = 10_000.0;
 
 /// What a node has shown that it can carry.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The most answers in a second, kept up for ten seconds, without being late.
     pub rate: f64,
@@ -34,18 +36,19 @@ pub struct Shown {
 /// Learns the limit of one node.
 #[derive(Clone, Debug)]
 pub(super) struct Learner {
-    tuning: Tuning,
-    usual: Option<Usual>,
-    stage: Stage,
+    pub(super) tuning: Tuning,
+    pub(super) usual: Option<Usual>,
+    pub(super) stage: Stage,
     /// The most attempts of late, and when.
     peak: (f64, u64),
-    shown: Shown,
+    pub(super) shown: Shown,
     /// What is being shown: answers, milliseconds and the most attempts.
     showing: (u32, f64, u32),
 }
 
+/// How far it has come.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Nothing is held back.
     Free,
     /// The node is late: attempts may not become many more than they were when it was found so. If it is an overload they

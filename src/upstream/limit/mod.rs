@@ -6,6 +6,7 @@
 
 mod hold;
 mod learner;
+mod legacy;
 mod tuning;
 mod usual;
 mod window;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 
 use self::learner::Learner;
 pub use self::learner::Shown;
+pub use self::legacy::Learnt;
 pub use self::tuning::Tuning;
 use self::window::Window;
 use super::Transition;

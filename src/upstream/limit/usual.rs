@@ -1,5 +1,7 @@
 //! What is usual at a node while it is not overloaded.
 
+use serde::{Deserialize, Serialize};
+
 use super::tuning::Tuning;
 use super::window::Window;
 
@@ -18,7 +20,7 @@ const MOST_LENIENT: f64 = 50.0;
 const PACE: f64 = 5_000.0;
 
 /// What is usual at a node; durations in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Usual {
     /// How long an answer is waited for.
     wait: f64,
@@ -45,6 +47,11 @@ impl Usual {
             at: window.end,
             learnt: window.length,
         }
+    }
+
+    /// The same in another process, by whose clock it is now `at`.
+    pub(super) fn learnt_until(self, at: u64) -> Self {
+        Self { at, ..self }
     }
 
     /// How long an answer is waited for.

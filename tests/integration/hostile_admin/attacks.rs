@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::{bodies, framing, heads};
 
 /// Every path that changes something, and a body with which it would.
-pub(super) const CHANGES: [(&str, &str); 9] = [
+pub(super) const CHANGES: [(&str, &str); 10] = [
     ("/drain", r#"{"node": "web/web-01", "for": "1h", "reason": "x", "force": true}"#),
     ("/renew", r#"{"node": "web/web-02", "for": "1h"}"#),
     ("/undrain", r#"{"node": "web/web-02"}"#),
@@ -15,6 +15,7 @@ pub(super) const CHANGES: [(&str, &str); 9] = [
     ("/reload", r#"{"force": true}"#),
     ("/reload", ""),
     ("/reopen", ""),
+    ("/upgrade", ""),
     ("/alerts/test", ""),
 ];
 

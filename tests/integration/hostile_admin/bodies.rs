@@ -173,6 +173,7 @@ pub(super) fn malformed(by: Attacker) -> Vec<Attack> {
     // It takes none at all.
     for body in ["{}", "x", r#"{"file": "/etc/passwd"}"#] {
         add("/reopen", body.as_bytes());
+        add("/upgrade", body.as_bytes());
         add("/alerts/test", body.as_bytes());
     }
     for (path, good) in CHANGES.into_iter().filter(|(_, body)| !body.is_empty()) {

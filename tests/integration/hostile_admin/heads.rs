@@ -115,7 +115,7 @@ const ELSEWHERE: [&str; 6] = [
     "http://localhost.#",
 ];
 
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 19] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -125,6 +125,7 @@ const PATHS: [&str; 18] = [
     "/openapi.json",
     "/reload",
     "/reopen",
+    "/upgrade",
     "/drain",
     "/renew",
     "/undrain",

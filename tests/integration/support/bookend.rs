@@ -16,7 +16,7 @@ use super::port::Port;
 use super::site::Site;
 use super::wait::{eventually, until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_bookend");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_bookend");
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,15 @@ impl Bookend {
 
     /// As [`Bookend::start`], with one more variable in its environment.
     pub(crate) fn start_with_variable(name: &str, value: impl AsRef<OsStr>, site: &Site) -> Self {
+        Self::start_with_variables(&[(name, value)], site)
+    }
+
+    /// As [`Bookend::start`], with more variables in its environment.
+    pub(crate) fn start_with_variables(variables: &[(&str, impl AsRef<OsStr>)], site: &Site) -> Self {
         let port = Port::free();
         let yaml = site.to_yaml(&[port.address()]);
         let mut command = Command::new(PROGRAM);
-        command.env(name, value);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         Self::launch(command, port, &yaml)
     }
 
@@ -76,6 +81,11 @@ impl Bookend {
     /// Runs with a whole configuration, which must listen on `port`.
     pub(crate) fn start_with(port: Port, yaml: &str) -> Self {
         Self::launch(Command::new(PROGRAM), port, yaml)
+    }
+
+    /// As [`Bookend::start_with`], of a program that may be replaced while it runs.
+    pub(crate) fn start_program(program: &Path, port: Port, yaml: &str) -> Self {
+        Self::launch(Command::new(program), port, yaml)
     }
 
     fn launch(program: Command, port: Port, yaml: &str) -> Self {
@@ -235,6 +245,11 @@ impl Bookend {
         (logs.matches("configuration in force").count(), logs.matches("reload refused").count())
     }
 
+    /// Its process id.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
@@ -253,6 +268,11 @@ impl Bookend {
 
 impl Drop for Bookend {
     fn drop(&mut self) {
+        let log = self.logs();
+        for successor in log.lines().filter_map(|line| line.split("upgrade begins process=").nth(1)) {
+            let process = successor.trim().parse().ok().and_then(Pid::from_raw);
+            let _ = process.map(|process| kill_process(process, Signal::KILL));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {

@@ -2,16 +2,62 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::message::{self, Framing, Headers};
 use super::wait::PATIENCE;
 
 /// One connection to bookend; every read ends after [`PATIENCE`].
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
+}
+
+/// What bytes go over.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => &tls.sock,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.read(buf),
+            Self::Tls(tls) => tls.read(buf),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
 }
 
 /// A whole answer.
@@ -54,16 +100,63 @@ impl Client {
         Self::over(socket.into()).unwrap()
     }
 
+    /// Connects to a Unix socket, which is read and written as one of TCP is.
+    pub(crate) fn connect_to_path(path: &Path) -> Self {
+        Self::over_any(OwnedFd::from(UnixStream::connect(path).unwrap()).into()).unwrap()
+    }
+
     fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        Self::over_any(stream)
+    }
+
+    fn over_any(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { reader: BufReader::new(stream) })
+        Ok(Self { reader: BufReader::new(Wire::Plain(stream)) })
+    }
+
+    /// Connects by TLS and asks for `name`; an error if the two do not agree.
+    pub(crate) fn try_connect_by_tls(
+        address: SocketAddr,
+        settings: &Arc<ClientConfig>,
+        name: &'static str,
+    ) -> io::Result<Self> {
+        let mut tcp = Self::try_connect(address)?.stream().try_clone()?;
+        let name = ServerName::try_from(name).unwrap();
+        let mut state = ClientConnection::new(Arc::clone(settings), name).unwrap();
+        while state.is_handshaking() {
+            state.complete_io(&mut tcp)?;
+        }
+        Ok(Self { reader: BufReader::new(Wire::Tls(Box::new(StreamOwned::new(state, tcp)))) })
+    }
+
+    pub(crate) fn connect_by_tls(
+        address: SocketAddr,
+        settings: &Arc<ClientConfig>,
+        name: &'static str,
+    ) -> Self {
+        Self::try_connect_by_tls(address, settings, name).unwrap()
+    }
+
+    /// What was agreed on by TLS.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        match self.reader.get_ref() {
+            Wire::Tls(tls) => &tls.conn,
+            Wire::Plain(_) => panic!("there is no TLS"),
+        }
+    }
+
+    /// Everything until the connection ends; an error if it ends without saying so by TLS.
+    pub(crate) fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The connection itself.
     pub(crate) fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().tcp()
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -71,7 +164,8 @@ impl Client {
     }
 
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.reader.get_mut().write_all(bytes.as_ref())
+        self.reader.get_mut().write_all(bytes.as_ref())?;
+        self.reader.get_mut().flush()
     }
 
     /// `GET target` with `Host: site.test` and the whole answer.
@@ -143,17 +237,17 @@ impl Client {
 
     /// Whether an answer begins, or the connection ends, in that time; nothing is taken away.
     pub(crate) fn has_data_within(&mut self, limit: Duration) -> bool {
-        self.reader.get_ref().set_read_timeout(Some(limit)).unwrap();
+        self.stream().set_read_timeout(Some(limit)).unwrap();
         let filled = self.reader.fill_buf().map(<[u8]>::len);
-        self.reader.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream().set_read_timeout(Some(PATIENCE)).unwrap();
         !filled.is_err_and(|error| is_timeout(&error))
     }
 
     /// Whether bookend ends this connection, by FIN or RST, without another byte.
     pub(crate) fn is_closed_within(&mut self, limit: Duration) -> bool {
-        self.reader.get_ref().set_read_timeout(Some(limit)).unwrap();
+        self.stream().set_read_timeout(Some(limit)).unwrap();
         let read = self.reader.read(&mut [0]);
-        self.reader.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream().set_read_timeout(Some(PATIENCE)).unwrap();
         match read {
             Ok(length) => length == 0,
             Err(error) => !is_timeout(&error),

@@ -2,169 +2,25 @@
 //!
 //! Nothing changes until all of it has worked. What was under way goes on under the generation it began with.
 
-use std::error::Error;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod history;
+mod source;
+
+use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use parking_lot::Mutex;
-
+pub use self::history::{History, Latest, Refused};
+use self::source::each;
+pub use self::source::{LoadError, Loaded, Source, in_full};
 use crate::balance::Registry;
 use crate::clock;
-use crate::config::{self, Changes, Config, Problems};
-use crate::drain::{self, Loss};
-use crate::generation::{BuildError, Current, Generation};
-use crate::listen::{BindError, FrontDoor, Limits};
+use crate::config::{self, Changes, Config, FileFault};
+use crate::drain;
+use crate::generation::{Current, Generation};
+use crate::listen::{FrontDoor, Limits};
 use crate::observe::{Observer, OpenError, Prepared};
+use crate::passed::Given;
 use crate::probe::Probes;
-
-/// Where the configuration comes from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// A file, read anew at every reload.
-    File(PathBuf),
-    /// Text that was put together from the command line.
-    Text(String),
-}
-
-/// Why a configuration did not come into force. The one before it still is.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("reading {file}")]
-    Read {
-        /// The file.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// There are problems in it.
-    #[error(transparent)]
-    Problems(#[from] Problems),
-    /// It could not be compiled.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// An address could not be bound.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The access log could not be opened.
-    #[error(transparent)]
-    AccessLog(#[from] OpenError),
-    /// A pool would have too few nodes that can serve, or lose some that the rest cannot do without.
-    #[error(transparent)]
-    Loss(#[from] Loss),
-    /// The operator's side cannot follow.
-    #[error(transparent)]
-    Operators(Box<dyn Error + Send + Sync>),
-}
-
-impl Source {
-    /// The source as people know it.
-    pub fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Text(_) => "command line".to_owned(),
-        }
-    }
-
-    /// Reads and checks the configuration.
-    ///
-    /// Blocks on the file system.
-    pub fn load(&self) -> Result<Config, LoadError> {
-        let bytes = match self {
-            Self::File(path) => read(path).map_err(|source| LoadError::Read { file: self.name(), source })?,
-            Self::Text(text) => text.as_bytes().to_vec(),
-        };
-        Ok(config::parse(&self.name(), &bytes)?)
-    }
-}
-
-/// Reads a file, but no more of it than a configuration can have and one byte, so that `/dev/zero` is merely too long.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(config::LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// What became of the configurations so far.
-#[derive(Debug)]
-pub struct History {
-    file: String,
-    latest: Mutex<Latest>,
-}
-
-/// What became of the latest configurations.
-#[derive(Clone, Debug)]
-pub struct Latest {
-    /// When the configuration in force came into force.
-    pub in_force_at: SystemTime,
-    /// The last configuration that was refused; it stays known after another came into force.
-    pub refused: Option<Refused>,
-}
-
-/// A configuration that was refused.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// When.
-    pub at: SystemTime,
-    /// Why.
-    pub why: Arc<LoadError>,
-    /// Whether a configuration has come into force since.
-    pub is_superseded: bool,
-}
-
-impl History {
-    /// The history of what is loaded from `source`, which begins now.
-    pub fn new(source: &Source) -> Self {
-        let latest = Latest { in_force_at: clock::wall(), refused: None };
-        Self { file: source.name(), latest: Mutex::new(latest) }
-    }
-
-    /// The source as people know it.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// What became of the latest configurations.
-    pub fn latest(&self) -> Latest {
-        self.latest.lock().clone()
-    }
-
-    /// A configuration came into force; what was refused before it is mended.
-    fn in_force(&self) {
-        let mut latest = self.latest.lock();
-        latest.in_force_at = clock::wall();
-        if let Some(refused) = &mut latest.refused {
-            refused.is_superseded = true;
-        }
-    }
-
-    fn refused(&self, why: &Arc<LoadError>) {
-        let refused = Refused { at: clock::wall(), why: Arc::clone(why), is_superseded: false };
-        self.latest.lock().refused = Some(refused);
-    }
-}
-
-/// An error with its causes.
-pub fn in_full(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}
-
-/// Each reason by itself, on one line.
-fn each(why: &LoadError) -> Vec<String> {
-    let line = |text: String| text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    match why {
-        LoadError::Problems(problems) => problems.iter().map(|problem| line(problem.to_string())).collect(),
-        other => vec![line(in_full(other))],
-    }
-}
+use crate::tls::{Files, Tls};
 
 /// Everything that follows the configuration in force.
 pub struct Reloader {
@@ -176,6 +32,17 @@ pub struct Reloader {
     probes: Probes,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
+    /// Those of certificates and keys.
+    files: Files,
+    /// Whether they had changed when they were last looked at.
+    files_change: bool,
+}
+
+/// What the files of certificates say now, if all is good.
+fn renewed(config: &Config, in_use: &Tls) -> Result<Tls, Vec<FileFault>> {
+    let tls = Tls::load(config, Some(in_use))?;
+    let faults = tls.out_of_date(config, Some(in_use), clock::wall());
+    if faults.is_empty() { Ok(tls) } else { Err(faults) }
 }
 
 impl Reloader {
@@ -190,7 +57,12 @@ impl Reloader {
         observer: Arc<Observer>,
     ) -> Result<Self, LoadError> {
         let probes = Probes::new(Arc::clone(&observer));
-        let mut reloader = Self { source, history, current, registry, door, probes, limits, observer };
+        let tls = current.tls();
+        observer.certificates(tls.shown());
+        let files = tls.files();
+        let files_change = false;
+        let mut reloader =
+            Self { source, history, current, registry, door, probes, limits, observer, files, files_change };
         let first = reloader.current.load();
         reloader.limits.allow(first.config().server.max_connections);
         let prepared = reloader.door.prepare(&first.config().listeners).await?;
@@ -198,7 +70,7 @@ impl Reloader {
         reloader.probes.resolve_first(&first).await;
         reloader.observer.access_log().follow(log);
         reloader.probes.follow(&first);
-        reloader.door.open(prepared);
+        reloader.door.open(prepared, &reloader.current.tls());
         reloader.history.in_force();
         reloader.tell_of_the_key(&first);
         reloader.observer.configuration_in_force(
@@ -244,9 +116,11 @@ impl Reloader {
         prepare: impl AsyncFnOnce(&Config) -> Result<T, LoadError>,
     ) -> Result<(u64, T, Changes), LoadError> {
         let source = self.source.clone();
-        let config = tokio::task::spawn_blocking(move || source.load())
+        let in_use = self.current.tls();
+        let loaded = tokio::task::spawn_blocking(move || source.load(Some(&in_use))?.in_date())
             .await
             .map_err(|why| LoadError::Read { file: self.source.name(), source: io::Error::other(why) })??;
+        let Loaded { config, tls, .. } = loaded;
         let before = self.current.load();
         self.tell_what_needs_a_restart(before.config(), &config);
         let next = Generation::build(config, Some(&before), &self.registry).await?;
@@ -262,7 +136,8 @@ impl Reloader {
         self.limits.allow(next.config().server.max_connections);
         self.observer.access_log().follow(log);
         self.current.swap(Arc::clone(&next));
-        self.door.open(prepared);
+        self.door.open(prepared, &tls);
+        self.now_secured_by(tls);
         self.probes.follow(&next);
         self.tell_of_the_key(&next);
         let changes = config::changes(before.config(), next.config());
@@ -294,6 +169,57 @@ impl Reloader {
         }
         if before.admin.socket != after.admin.socket {
             self.observer.needs_restart("admin.socket");
+        }
+    }
+
+    /// The sockets of every listener, to be passed on.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn to_pass_on(&self) -> io::Result<Vec<Given>> {
+        self.door.to_pass_on()
+    }
+
+    /// Whether the listeners are another process's as well, so that closing them here ends nothing.
+    pub fn leave(&mut self, is_left: bool) {
+        self.door.leave(is_left);
+    }
+
+    fn now_secured_by(&mut self, tls: Tls) {
+        self.files = tls.files();
+        self.observer.certificates(tls.shown());
+        self.current.secure(tls);
+    }
+
+    /// Reads the certificates again if one of their files has changed; if all are good they are shown from now on.
+    pub async fn renew_certificates(&mut self) {
+        if self.files.is_empty() {
+            return;
+        }
+        let (mut files, in_use, generation) = (self.files.clone(), self.current.tls(), self.current.load());
+        let were_changing = self.files_change;
+        let looked = tokio::task::spawn_blocking(move || {
+            let change = files.have_changed();
+            // A certificate and its key are not written at one instant: only what stays as it is for a while is whole.
+            let renewed = (were_changing && !change).then(|| renewed(generation.config(), &in_use));
+            (files, change, renewed)
+        });
+        // A panic there leaves all as it was.
+        let Ok((files, change, renewed)) = looked.await else { return };
+        (self.files, self.files_change) = (files, change);
+        match renewed {
+            None => {}
+            Some(Ok(tls)) => {
+                self.door.secure(&tls);
+                self.now_secured_by(tls);
+                self.observer.certificates_renewed();
+            }
+            Some(Err(faults)) => {
+                for fault in faults {
+                    self.observer.certificates_kept(&fault);
+                }
+            }
         }
     }
 

@@ -1,0 +1,105 @@
+//! TLS at the front door: certificates, who gets which, and the settings of each listener (RFC 8446, RFC 5246).
+//!
+//! Files are read once at the start, at every reload, and whenever they change. What is in use stays so until all of the new
+//! is good; connections keep what they began with.
+
+mod certificate;
+mod client;
+mod file;
+mod keys;
+mod names;
+mod terminator;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use self::certificate::Leaf;
+pub use self::client::subject;
+pub use self::file::Files;
+pub use self::terminator::Terminator;
+use crate::config::{Config, FileFault};
+use crate::model::ListenAddress;
+
+/// The listeners that speak TLS, ready to.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    terminators: HashMap<ListenAddress, Arc<Terminator>>,
+}
+
+impl Tls {
+    /// Reads all that the listeners of `config` need. Those that are in use and stay as they are keep their settings, and so
+    /// the sessions of their clients.
+    ///
+    /// Blocks on the file system.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the files, at once. That a certificate has expired is not among it, see
+    /// [`out_of_date`](Self::out_of_date).
+    pub fn load(config: &Config, in_use: Option<&Self>) -> Result<Self, Vec<FileFault>> {
+        let (mut terminators, mut faults) = (HashMap::new(), Vec::new());
+        for (index, listener) in config.listeners.iter().enumerate() {
+            let Some(settings) = &listener.tls else { continue };
+            let known = in_use.and_then(|tls| tls.terminators.get(&listener.address));
+            match Terminator::load(settings, index, known) {
+                Ok(terminator) => drop(terminators.insert(listener.address.clone(), terminator)),
+                Err(found) => faults.extend(found),
+            }
+        }
+        if faults.is_empty() { Ok(Self { terminators }) } else { Err(faults) }
+    }
+
+    /// What is wrong at `now` with the dates of certificates, but for those that were in use before: that they have expired is
+    /// no reason to refuse everything else that a new configuration brings.
+    pub fn out_of_date(&self, config: &Config, in_use: Option<&Self>, now: SystemTime) -> Vec<FileFault> {
+        let mut faults = Vec::new();
+        for (index, listener) in config.listeners.iter().enumerate() {
+            let Some(terminator) = self.of(&listener.address) else { continue };
+            let known = in_use.and_then(|tls| tls.of(&listener.address));
+            faults.extend(terminator.out_of_date(index, known.map(|known| &**known), now));
+        }
+        faults
+    }
+
+    /// How the listener at `address` speaks TLS; `None` if it does not.
+    pub fn of(&self, address: &ListenAddress) -> Option<&Arc<Terminator>> {
+        self.terminators.get(address)
+    }
+
+    /// The port at which `host`, without one, is reached by TLS; `None` if no certificate is for it.
+    pub fn port_of(&self, host: &str) -> Option<u16> {
+        let has_it =
+            |(_, terminator): &(&ListenAddress, &Arc<Terminator>)| terminator.has_certificate_for(host);
+        // 443 is where people look first.
+        let port_of = |(address, _): (&ListenAddress, &Arc<Terminator>)| match address {
+            ListenAddress::Socket(address) => Some(address.port()),
+            ListenAddress::Unix(_) => None,
+        };
+        self.terminators.iter().filter(has_it).filter_map(port_of).min_by_key(|&port| (port != 443, port))
+    }
+
+    /// The certificates that are shown: the listener, the first name of the certificate, and until when it is good.
+    pub fn shown(&self) -> impl Iterator<Item = (String, String, SystemTime)> {
+        self.terminators.iter().flat_map(|(address, terminator)| {
+            let leaves = terminator.leaves();
+            let told = |leaf: &Leaf| {
+                (address.to_string(), leaf.names.first().cloned().unwrap_or_default(), leaf.not_after)
+            };
+            leaves.iter().map(told).collect::<Vec<_>>()
+        })
+    }
+
+    /// Whether no listener speaks TLS.
+    pub fn is_empty(&self) -> bool {
+        self.terminators.is_empty()
+    }
+
+    /// The files that all of this was read from.
+    pub fn files(&self) -> Files {
+        Files(self.terminators.values().flat_map(|terminator| terminator.stamps()).cloned().collect())
+    }
+}
