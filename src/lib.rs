@@ -16,7 +16,7 @@
 //!  4 balance    state      journal                 pools: Pingora's LoadBalancer around our nodes; what outlives the process
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    continuation  terminal  lease  incident  redundancy
+//!    continuation  framing  terminal  lease  incident  redundancy
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -45,6 +45,7 @@ pub mod config;
 pub mod continuation;
 pub mod demo;
 pub mod drain;
+pub mod framing;
 pub mod generation;
 pub mod headers;
 pub mod incident;
