@@ -10,6 +10,7 @@ mod bind;
 mod connection;
 mod cut;
 mod door;
+mod intake;
 mod limits;
 mod linger;
 mod refusal;

@@ -21,10 +21,12 @@ use tokio::net::TcpStream;
 
 use super::alarm::Alarm;
 use super::connection::{Connection, Late, Look, Waiting};
+use super::intake::Intake;
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
 use crate::clock;
+use crate::framing::Flaw;
 use crate::observe::Observer;
 
 /// Answers up to this size leave in one system call, head and body together.
@@ -40,6 +42,7 @@ pub(super) struct ClientStream {
     connection: Arc<Connection>,
     observer: Arc<Observer>,
     alarm: Alarm,
+    intake: Intake,
     /// Written by Pingora, not yet by us.
     unwritten: Vec<u8>,
     /// Since when the client takes nothing, in milliseconds of the clock.
@@ -72,6 +75,7 @@ impl ClientStream {
             connection,
             observer,
             alarm: Alarm::default(),
+            intake: Intake::new(),
             unwritten: Vec::new(),
             stalled_since: None,
             is_refused: false,
@@ -81,21 +85,72 @@ impl ClientStream {
         }
     }
 
-    /// Reads, or only looks whether the client has left while a node is waited for: what the client sends by then is its
-    /// next request.
+    /// Reads on in the request, or only looks whether the client has left while a node is waited for: what the client sends
+    /// by then is its next request.
     fn poll_tcp(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(tcp) = &mut self.tcp else { return Poll::Ready(Ok(())) };
-        if self.connection.waiting() != Waiting::Node {
-            let before = buf.filled().len();
-            ready!(Pin::new(tcp).poll_read(cx, buf))?;
-            self.connection.read_some(buf.filled().len() - before);
-            return Poll::Ready(Ok(()));
+        match self.connection.waiting() {
+            Waiting::Request | Waiting::Head => self.poll_request(cx, buf),
+            Waiting::Body | Waiting::Continue if !self.intake.is_between() => self.poll_request(cx, buf),
+            Waiting::Body | Waiting::Continue | Waiting::Node => self.poll_leaving(cx),
+            Waiting::Nothing if self.intake.give_all(buf) => Poll::Ready(Ok(())),
+            Waiting::Nothing => self.poll_more(cx, buf).map_ok(drop),
         }
+    }
+
+    /// Reads until something of the request may go on to Pingora.
+    fn poll_request(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        match self.intake.begin_next() {
+            Ok(Some(bytes)) => self.connection.read_some(bytes),
+            Ok(None) => {}
+            Err(flaw) => return Poll::Ready(Err(self.reject(flaw))),
+        }
+        while !self.intake.give(buf) && buf.filled().len() == before {
+            if self.is_head_too_large() {
+                self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "");
+                return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
+            }
+            if ready!(self.poll_more(cx, buf))? == 0 {
+                break;
+            }
+            if let Err(flaw) = self.intake.take(buf, before) {
+                return Poll::Ready(Err(self.reject(flaw)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_head_too_large(&self) -> bool {
+        self.connection.waiting() == Waiting::Head
+            && self.connection.head_bytes() > self.connection.listener().limits.head
+    }
+
+    /// Reads whatever comes; 0 bytes are the end of it.
+    fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let Some(tcp) = &mut self.tcp else { return Poll::Ready(Ok(0)) };
+        let before = buf.filled().len();
+        ready!(Pin::new(tcp).poll_read(cx, buf))?;
+        let count = buf.filled().len() - before;
+        self.connection.read_some(count);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Ready when the client has left.
+    fn poll_leaving(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(tcp) = &mut self.tcp else { return Poll::Ready(Ok(())) };
         let mut byte = [0];
         match ready!(tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? {
             0 => Poll::Ready(Ok(())),
             _ => Poll::Pending,
         }
+    }
+
+    /// Ends a request that cannot be read in one way. If it is under way already, the phases above answer.
+    fn reject(&mut self, flaw: Flaw) -> io::Error {
+        if matches!(self.connection.waiting(), Waiting::Request | Waiting::Head) {
+            self.refuse(flaw.status(), flaw.as_str());
+        }
+        io::Error::new(io::ErrorKind::InvalidData, flaw)
     }
 
     /// What happens when whoever is waited for has had its time.
@@ -105,7 +160,7 @@ impl ClientStream {
             Waiting::Request | Waiting::Nothing => Ok(()),
             Waiting::Head if self.connection.head_bytes() == 0 => Ok(()),
             Waiting::Head => {
-                self.refuse(StatusCode::REQUEST_TIMEOUT);
+                self.refuse(StatusCode::REQUEST_TIMEOUT, "");
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the head of the request took too long"))
             }
             Waiting::Body => {
@@ -137,11 +192,11 @@ impl ClientStream {
         }
     }
 
-    /// Puts an answer of ours in the place of the one that Pingora would give.
-    fn refuse(&mut self, status: StatusCode) {
+    /// Puts an answer of ours in the place of the one that Pingora would give, because of `why`.
+    fn refuse(&mut self, status: StatusCode, why: &'static str) {
         if !self.is_refused {
             self.is_refused = true;
-            let refusal = Refusal::new(status);
+            let refusal = Refusal::new(status, why);
             refusal.report(self.connection.client().ip(), self.connection.waited(), &self.observer);
             self.unwritten.extend(refusal.bytes);
         }
@@ -200,14 +255,10 @@ impl AsyncRead for ClientStream {
         if this.connection.is_cut() {
             return Poll::Ready(Err(cut()));
         }
-        if this.connection.waiting() == Waiting::Head
-            && this.connection.head_bytes() > this.connection.listener().limits.head
-        {
-            this.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            let _ = this.poll_unwritten(cx);
-            return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
-        }
         if let Poll::Ready(read) = this.poll_tcp(cx, buf) {
+            if this.is_refused {
+                let _ = this.poll_unwritten(cx);
+            }
             return Poll::Ready(read);
         }
         let expired = ready!(this.poll_wait(cx));
@@ -221,7 +272,7 @@ impl AsyncWrite for ClientStream {
         let this = self.get_mut();
         if this.connection.waiting() == Waiting::Head {
             // No request has been read, so this is Pingora's answer to one that cannot be.
-            this.refuse(status_of(data));
+            this.refuse(status_of(data), "");
         }
         if this.is_refused {
             return Poll::Ready(Ok(data.len()));

@@ -10,6 +10,7 @@ use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
+use crate::framing;
 use crate::headers::RequestId;
 use crate::listen::Connection;
 use crate::retry;
@@ -89,8 +90,8 @@ fn check_head(session: &Session, context: &Context) -> Result<(), Cause> {
 
 fn find_route(session: &Session, context: &Context) -> Result<usize, Cause> {
     let head = session.req_header();
-    let host = match head.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
+    let host = match framing::split_url(head.raw_path()) {
+        Some((host, _)) => std::str::from_utf8(host).ok(),
         None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
     };
     let request =

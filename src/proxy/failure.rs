@@ -1,6 +1,7 @@
 //! What became of an attempt that failed: Pingora's errors in our words, and the one table from cause to status.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use http::{StatusCode, Version, header};
@@ -245,6 +246,7 @@ pub(super) fn judge(
 /// Makes sure that a request that failed has a cause.
 pub(super) fn conclude(error: &Error, context: &mut Context) {
     let cause = match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::ReadError) if is_malformed(error) => Cause::BodyInvalid,
         (
             ErrorSource::Downstream,
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
@@ -255,6 +257,12 @@ pub(super) fn conclude(error: &Error, context: &mut Context) {
         (ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset, _) => Cause::Internal,
     };
     context.end(cause);
+}
+
+/// Whether the front door found that the request cannot be read in one way.
+fn is_malformed(error: &Error) -> bool {
+    let why = error.root_cause().downcast_ref::<io::Error>();
+    why.is_some_and(|why| why.kind() == io::ErrorKind::InvalidData)
 }
 
 fn after(

@@ -47,3 +47,4 @@ mod sticky;
 mod stop;
 mod streaming;
 mod support;
+mod two_ways;

@@ -22,4 +22,4 @@ pub(crate) use origin::{Call, Next, Origin};
 pub(crate) use port::Port;
 pub(crate) use schema::{Schemas, Strictness};
 pub(crate) use site::Site;
-pub(crate) use wait::{eventually, until};
+pub(crate) use wait::{PATIENCE, eventually, until};
