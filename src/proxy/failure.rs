@@ -16,6 +16,7 @@ use super::finish::Finishing;
 use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
+use crate::framing;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
@@ -225,6 +226,10 @@ pub(super) fn judge(
     let status = answer.status;
     if status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
         // Nobody asked for another protocol; what follows cannot be an answer.
+        return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+    }
+    if answer.version < Version::HTTP_2 && !framing::is_plain_answer(answer.version, status, &answer.headers)
+    {
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
     if !status.is_server_error() {

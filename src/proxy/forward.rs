@@ -136,6 +136,13 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
         context.node_continues();
         return;
     }
+    if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // There is no body, whatever would be said of its end.
+        answer.remove_header(&header::TRANSFER_ENCODING);
+    }
+    if answer.status == StatusCode::NO_CONTENT {
+        answer.remove_header(&header::CONTENT_LENGTH);
+    }
     for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
         answer.remove_header(&name);
     }

@@ -1,6 +1,7 @@
 //! Messages that could be read in two ways: what reaches a node is one plain request or nothing, and what reaches a client
 //! is one plain answer or a broken one.
 
+mod answers;
 mod recorder;
 mod requests;
 mod servers;
