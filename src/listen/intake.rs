@@ -47,7 +47,7 @@ impl Intake {
 
     /// Looks at what came together with the end of the request before; says how much that was, if anything.
     pub(super) fn begin_next(&mut self) -> Result<Option<usize>, Flaw> {
-        if !std::mem::take(&mut self.is_unread) {
+        if self.ready > 0 || !std::mem::take(&mut self.is_unread) {
             return Ok(None);
         }
         self.read_held()?;

@@ -405,7 +405,23 @@ pub(super) fn all() -> Vec<Row> {
         let name = format!("plain {raw:?}");
         rows.push(Row { name, raw: raw.as_bytes().to_vec(), expected: Expected::Served(requests) });
     }
+    rows.push(in_long_heads());
     rows
+}
+
+/// Several requests at once, each with a head that Pingora takes in several pieces.
+fn in_long_heads() -> Row {
+    let fields = format!("X: {}\r\n", "y".repeat(1_000)).repeat(7);
+    let one = |target: &str, body: &str| {
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: site.test\r\n{fields}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let (first, second, third) = (("/long1", "body"), ("/long2", ""), ("/long3", "end"));
+    let raw = [first, second, third].map(|(target, body)| one(target, body)).concat().into_bytes();
+    let requests = [first, second, third].map(|(target, body)| Request::new(&format!("GET {target}"), body));
+    Row { name: "long heads".to_owned(), raw, expected: Expected::Served(requests.to_vec()) }
 }
 
 fn refused(name: String, raw: String, status: u16) -> Row {
