@@ -59,6 +59,34 @@ pub enum Flaw {
 }
 
 impl Flaw {
+    /// Every one of them.
+    pub const ALL: [Self; 24] = [
+        Self::BareCr,
+        Self::BareLf,
+        Self::Control,
+        Self::RequestLine,
+        Self::Target,
+        Self::TargetTooLong,
+        Self::Version,
+        Self::VersionUnsupported,
+        Self::Field,
+        Self::TooManyFields,
+        Self::Lookalike,
+        Self::HostMissing,
+        Self::HostTwice,
+        Self::HostMalformed,
+        Self::HostDiffers,
+        Self::Length,
+        Self::LengthTwice,
+        Self::LengthAndChunks,
+        Self::Coding,
+        Self::CodingTooOld,
+        Self::ChunkSize,
+        Self::ChunkExtension,
+        Self::ChunkEnd,
+        Self::Trailer,
+    ];
+
     /// What the client is told.
     pub fn status(self) -> StatusCode {
         match self {

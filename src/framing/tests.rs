@@ -31,6 +31,15 @@ fn head_says_what_follows_it() {
 }
 
 #[test]
+fn flaws_are_told_apart() {
+    let words: std::collections::HashSet<_> = Flaw::ALL.iter().map(|flaw| flaw.as_str()).collect();
+    assert_eq!(words.len(), Flaw::ALL.len());
+    assert!(
+        Flaw::ALL.iter().all(|flaw| flaw.status().is_client_error() || *flaw == Flaw::VersionUnsupported)
+    );
+}
+
+#[test]
 fn first_line_is_read_to_the_letter() {
     for line in [
         "GET /a?b=c|{} HTTP/1.1",

@@ -114,7 +114,7 @@ impl Acceptor {
         // In a flood the rest is closed without a word.
         let Some(room) = self.limits.refuse() else { return };
         // A socket that was just accepted takes these few bytes or is broken anyway.
-        let _ = tcp.try_write(&Refusal::new(status, "").bytes);
+        let _ = tcp.try_write(&Refusal::new(status).bytes);
         linger::close(tcp, room);
     }
 }

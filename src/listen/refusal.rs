@@ -19,7 +19,6 @@ const NONE: &str = "none";
 /// An answer to a request that could not be read.
 pub(super) struct Refusal {
     status: StatusCode,
-    why: &'static str,
     id: String,
     body: String,
     /// The whole answer, head and body, as it goes to the client.
@@ -27,8 +26,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The answer with this status, by an id of its own; `why` is for the log, and empty if the status says it all.
-    pub(super) fn new(status: StatusCode, why: &'static str) -> Self {
+    /// The answer with this status, by an id of its own.
+    pub(super) fn new(status: StatusCode) -> Self {
         let id = format!("{:032x}", fastrand::u128(..));
         let answer = Answer { status, kind: Kind::Text, id: &id };
         let (body, retry_after) = (answer.body(), answer.retry_after(fastrand::u64(..)));
@@ -44,7 +43,7 @@ impl Refusal {
         }
         text.push_str("Connection: close\r\n\r\n");
         text.push_str(&body);
-        Self { status, why, id, body, bytes: text.into_bytes() }
+        Self { status, id, body, bytes: text.into_bytes() }
     }
 
     /// Publishes that a request of `client` ended with this, `took` after it began.
@@ -58,7 +57,7 @@ impl Refusal {
             status: self.status.as_u16(),
             outcome: Outcome::Refused,
             attempts: 0,
-            cause: &self.why,
+            cause: &"",
             took,
         };
         observer.request_ended(&ended);

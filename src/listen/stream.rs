@@ -107,7 +107,7 @@ impl ClientStream {
         }
         while !self.intake.give(buf) && buf.filled().len() == before {
             if self.is_head_too_large() {
-                self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "");
+                self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
                 return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
             }
             if ready!(self.poll_more(cx, buf))? == 0 {
@@ -147,8 +147,9 @@ impl ClientStream {
 
     /// Ends a request that cannot be read in one way. If it is under way already, the phases above answer.
     fn reject(&mut self, flaw: Flaw) -> io::Error {
+        self.observer.request_malformed(&self.connection.client().ip().to_canonical(), flaw);
         if matches!(self.connection.waiting(), Waiting::Request | Waiting::Head) {
-            self.refuse(flaw.status(), flaw.as_str());
+            self.refuse(flaw.status());
         }
         io::Error::new(io::ErrorKind::InvalidData, flaw)
     }
@@ -160,7 +161,7 @@ impl ClientStream {
             Waiting::Request | Waiting::Nothing => Ok(()),
             Waiting::Head if self.connection.head_bytes() == 0 => Ok(()),
             Waiting::Head => {
-                self.refuse(StatusCode::REQUEST_TIMEOUT, "");
+                self.refuse(StatusCode::REQUEST_TIMEOUT);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the head of the request took too long"))
             }
             Waiting::Body => {
@@ -192,11 +193,11 @@ impl ClientStream {
         }
     }
 
-    /// Puts an answer of ours in the place of the one that Pingora would give, because of `why`.
-    fn refuse(&mut self, status: StatusCode, why: &'static str) {
+    /// Puts an answer of ours in the place of the one that Pingora would give.
+    fn refuse(&mut self, status: StatusCode) {
         if !self.is_refused {
             self.is_refused = true;
-            let refusal = Refusal::new(status, why);
+            let refusal = Refusal::new(status);
             refusal.report(self.connection.client().ip(), self.connection.waited(), &self.observer);
             self.unwritten.extend(refusal.bytes);
         }
@@ -272,7 +273,7 @@ impl AsyncWrite for ClientStream {
         let this = self.get_mut();
         if this.connection.waiting() == Waiting::Head {
             // No request has been read, so this is Pingora's answer to one that cannot be.
-            this.refuse(status_of(data), "");
+            this.refuse(status_of(data));
         }
         if this.is_refused {
             return Poll::Ready(Ok(data.len()));

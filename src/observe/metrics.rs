@@ -12,7 +12,8 @@ use prometheus::{
 use super::announcements::AnnouncementMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
 use super::journal::JournalMetrics;
-use super::{Attempt, Ended, Limit, WaitEnd};
+use super::refusals::RefusalMetrics;
+use super::{Attempt, Ended, WaitEnd};
 use crate::retry::NotKept;
 
 /// Seconds; from a small page in the same rack to a report that takes a minute.
@@ -37,7 +38,7 @@ pub struct Metrics {
     pub(super) attempts: IntCounterVec,
     pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
-    connections_refused: IntCounterVec,
+    pub(super) refusals: RefusalMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
@@ -83,11 +84,6 @@ impl Metrics {
                 &["pool", "node"],
             )?,
             reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
-            connections_refused: counters(
-                "bookend_connections_refused_total",
-                "Connections of clients that were refused, by the limit they met.",
-                &["limit"],
-            )?,
             node_transitions: counters(
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",
@@ -120,6 +116,7 @@ impl Metrics {
                 "bookend_events_lost_total",
                 "Events that were neither kept nor passed on because too many came at once.",
             )?,
+            refusals: RefusalMetrics::new(&registry)?,
             announcements: AnnouncementMetrics::new(&registry)?,
             journal: JournalMetrics::new(&registry)?,
             gauges: Gauges::new(&registry)?,
@@ -133,9 +130,6 @@ impl Metrics {
     fn begin(&self) {
         for result in [IN_FORCE, REFUSED] {
             self.reloads.with_label_values(&[result]);
-        }
-        for limit in [Limit::InAll, Limit::ForClient] {
-            self.connections_refused.with_label_values(&[limit.as_str()]);
         }
     }
 
@@ -152,10 +146,6 @@ impl Metrics {
 
     pub(super) fn reloaded(&self, result: &str) {
         self.reloads.with_label_values(&[result]).inc();
-    }
-
-    pub(super) fn connection_refused(&self, limit: Limit) {
-        self.connections_refused.with_label_values(&[limit.as_str()]).inc();
     }
 
     pub(super) fn node_changed(&self, pool: &str, node: &str, to: &str) {

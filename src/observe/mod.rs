@@ -13,6 +13,7 @@ mod gauges;
 mod journal;
 mod metrics;
 mod redundancy;
+mod refusals;
 mod standing;
 mod tally;
 
@@ -48,6 +49,7 @@ pub struct Observer {
     saved: Limited,
     failures: Limited,
     refusals: Limited,
+    malformed: Limited,
 }
 
 /// A request that ended.
@@ -153,6 +155,7 @@ impl Observer {
             saved: Limited::default(),
             failures: Limited::default(),
             refusals: Limited::default(),
+            malformed: Limited::default(),
         })
     }
 
@@ -292,15 +295,6 @@ impl Observer {
     pub fn accept_failed(&self, address: &dyn Display, why: &std::io::Error) {
         self.refusals.warn((self.now)(), |left_out| {
             format!("accepting failed address={address} why={why:?}{left_out}")
-        });
-    }
-
-    /// A connection was refused because of a limit.
-    pub fn connection_refused(&self, client: &dyn Display, limit: Limit) {
-        self.metrics.connection_refused(limit);
-        let limit = limit.as_str();
-        self.refusals.warn((self.now)(), |left_out| {
-            format!("connection refused client={client} limit={limit}{left_out}")
         });
     }
 

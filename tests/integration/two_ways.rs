@@ -42,6 +42,7 @@ fn assert_reads_alike(manner: Manner) {
     assert!(wrong.is_empty(), "{} of {} messages:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
     let expected: Vec<_> = rows.iter().flat_map(|row| row.expected.requests().to_vec()).collect();
     assert_eq!(node.requests(), expected);
+    bookend.wait_for_log("request malformed client=127.0.0.1 flaw=");
 }
 
 /// Sends one message on a connection of its own, and compares the answers.
