@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers incident incident-peers kills load algorithms build bench bench-micro deny clean
+.PHONY: help demo test fuzz faults faults-peers incident incident-peers kills load algorithms conformance build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -22,6 +22,10 @@ test: ## format, lints, every test, documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 	RUSTDOCFLAGS='$(DOC_LINTS)' $(CARGO) doc --locked --no-deps --document-private-items
+
+conformance: ## what nginx and Node.js read of hostile requests that bookend was sent; installs both
+	@scripts/setup conformance
+	BOOKEND_CONFORMANCE=1 $(CARGO) test --locked --test integration two_ways
 
 fuzz: ## whatever parses bytes from outside, 20 s each; FUZZ='config model' FUZZ_SECONDS=600 chooses
 	@scripts/setup fuzz

@@ -17,7 +17,7 @@
 //!    socket_file           passed                   certificates; Unix sockets; sockets that were there before us
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    continuation  terminal  lease  incident  redundancy
+//!    continuation  framing  terminal  lease  incident  redundancy
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -46,6 +46,7 @@ pub mod config;
 pub mod continuation;
 pub mod demo;
 pub mod drain;
+pub mod framing;
 pub mod generation;
 pub mod handover;
 pub mod headers;

@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 11] = [
     &[
         "answer",
         "continuation",
+        "framing",
         "routing",
         "upstream",
         "retry",

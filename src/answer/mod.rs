@@ -54,6 +54,8 @@ impl Answer<'_> {
             StatusCode::NOT_FOUND => "There is nothing at this address.",
             StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed here.",
             StatusCode::REQUEST_TIMEOUT => "The request took too long to arrive.",
+            StatusCode::URI_TOO_LONG => "The address is longer than this site takes.",
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED => "This version of HTTP is not spoken here.",
             StatusCode::PAYLOAD_TOO_LARGE => "The request is larger than this site takes.",
             StatusCode::TOO_MANY_REQUESTS => "There are too many connections from your address.",
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The head of the request is too large.",

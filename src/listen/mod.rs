@@ -12,6 +12,7 @@ mod connection;
 mod cut;
 mod door;
 mod handshake;
+mod intake;
 mod limits;
 mod linger;
 mod refusal;

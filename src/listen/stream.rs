@@ -20,11 +20,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::alarm::Alarm;
 use super::channel::Channel;
 use super::connection::{Connection, Late, Look, Waiting};
+use super::intake::Intake;
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
 
 use crate::clock;
+use crate::framing::Flaw;
 use crate::observe::Observer;
 
 /// Answers up to this size leave in one system call, head and body together.
@@ -40,6 +42,7 @@ pub(super) struct ClientStream {
     connection: Arc<Connection>,
     observer: Arc<Observer>,
     alarm: Alarm,
+    intake: Intake,
     /// Written by Pingora, not yet by us.
     unwritten: Vec<u8>,
     /// Since when the client takes nothing, in milliseconds of the clock.
@@ -72,6 +75,7 @@ impl ClientStream {
             connection,
             observer,
             alarm: Alarm::default(),
+            intake: Intake::new(),
             unwritten: Vec::new(),
             stalled_since: None,
             is_refused: false,
@@ -81,20 +85,73 @@ impl ClientStream {
         }
     }
 
-    /// Reads, or only looks whether the client has left while a node is waited for: what the client sends by then is its
-    /// next request.
+    /// Reads on in the request, or only looks whether the client has left while a node is waited for: what the client sends
+    /// by then is its next request.
     fn poll_channel(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
-        if self.connection.waiting() != Waiting::Node {
-            let before = buf.filled().len();
-            ready!(Pin::new(channel).poll_read(cx, buf))?;
-            self.connection.read_some(buf.filled().len() - before);
-            return Poll::Ready(Ok(()));
+        match self.connection.waiting() {
+            Waiting::Request | Waiting::Head => self.poll_request(cx, buf),
+            Waiting::Body | Waiting::Continue if !self.intake.is_between() => self.poll_request(cx, buf),
+            Waiting::Body | Waiting::Continue | Waiting::Node => self.poll_leaving(cx),
+            Waiting::Nothing if self.intake.give_all(buf) => Poll::Ready(Ok(())),
+            Waiting::Nothing => self.poll_more(cx, buf).map_ok(drop),
         }
+    }
+
+    /// Reads until something of the request may go on to Pingora.
+    fn poll_request(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        match self.intake.begin_next() {
+            Ok(Some(bytes)) => self.connection.read_some(bytes),
+            Ok(None) => {}
+            Err(flaw) => return Poll::Ready(Err(self.reject(flaw))),
+        }
+        while !self.intake.give(buf) && buf.filled().len() == before {
+            if self.is_head_too_large() {
+                self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+                return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
+            }
+            if ready!(self.poll_more(cx, buf))? == 0 {
+                break;
+            }
+            if let Err(flaw) = self.intake.take(buf, before) {
+                return Poll::Ready(Err(self.reject(flaw)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_head_too_large(&self) -> bool {
+        self.connection.waiting() == Waiting::Head
+            && self.connection.head_bytes() > self.connection.listener().limits.head
+    }
+
+    /// Reads whatever comes; 0 bytes are the end of it.
+    fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(0)) };
+        let before = buf.filled().len();
+        ready!(Pin::new(channel).poll_read(cx, buf))?;
+        let count = buf.filled().len() - before;
+        self.connection.read_some(count);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Ready when the client has left.
+    fn poll_leaving(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
         match ready!(channel.poll_look(cx))? {
             false => Poll::Ready(Ok(())),
             true => Poll::Pending,
         }
+    }
+
+    /// Ends a request that cannot be read in one way. If it is under way already, the phases above answer.
+    fn reject(&mut self, flaw: Flaw) -> io::Error {
+        let client = self.connection.client().map(|client| client.ip().to_canonical());
+        self.observer.request_malformed(client, flaw);
+        if matches!(self.connection.waiting(), Waiting::Request | Waiting::Head) {
+            self.refuse(flaw.status());
+        }
+        io::Error::new(io::ErrorKind::InvalidData, flaw)
     }
 
     /// What happens when whoever is waited for has had its time.
@@ -208,14 +265,10 @@ impl AsyncRead for ClientStream {
         if this.connection.is_cut() {
             return Poll::Ready(Err(cut()));
         }
-        if this.connection.waiting() == Waiting::Head
-            && this.connection.head_bytes() > this.connection.listener().limits.head
-        {
-            this.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            let _ = this.poll_unwritten(cx);
-            return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
-        }
         if let Poll::Ready(read) = this.poll_channel(cx, buf) {
+            if this.is_refused {
+                let _ = this.poll_unwritten(cx);
+            }
             return Poll::Ready(read);
         }
         let expired = ready!(this.poll_wait(cx));

@@ -14,6 +14,7 @@ use super::connections::ConnectionMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
 use super::journal::JournalMetrics;
 use super::operators::OperatorMetrics;
+use super::refusals::RefusalMetrics;
 use super::{Attempt, Ended, WaitEnd};
 use crate::retry::NotKept;
 
@@ -40,6 +41,7 @@ pub struct Metrics {
     pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
     pub(super) connections: ConnectionMetrics,
+    pub(super) refusals: RefusalMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
@@ -119,6 +121,7 @@ impl Metrics {
                 "bookend_events_lost_total",
                 "Events that were neither kept nor passed on because too many came at once.",
             )?,
+            refusals: RefusalMetrics::new(&registry)?,
             announcements: AnnouncementMetrics::new(&registry)?,
             journal: JournalMetrics::new(&registry)?,
             operators: OperatorMetrics::new(&registry)?,

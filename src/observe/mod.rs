@@ -15,6 +15,7 @@ mod journal;
 mod metrics;
 mod operators;
 mod redundancy;
+mod refusals;
 mod service;
 mod standing;
 mod tally;
@@ -54,6 +55,7 @@ pub struct Observer {
     failures: Limited,
     refusals: Limited,
     denials: Limited,
+    malformed: Limited,
 }
 
 /// A request that ended.
@@ -141,6 +143,7 @@ impl Observer {
             failures: Limited::default(),
             refusals: Limited::default(),
             denials: Limited::default(),
+            malformed: Limited::default(),
         })
     }
 

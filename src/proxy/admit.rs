@@ -11,6 +11,7 @@ use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
+use crate::framing;
 use crate::generation::Current;
 use crate::headers::{self, RequestId};
 use crate::listen::Connection;
@@ -107,8 +108,8 @@ fn check_scheme(session: &Session, context: &Context, current: &Current) -> Resu
 
 /// The host that was asked for, with its port if it has one.
 fn host(head: &RequestHeader) -> Option<&str> {
-    match head.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
+    match framing::split_url(head.raw_path()) {
+        Some((host, _)) => std::str::from_utf8(host).ok(),
         None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
     }
 }

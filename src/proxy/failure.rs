@@ -1,6 +1,7 @@
 //! What became of an attempt that failed: Pingora's errors in our words, and the one table from cause to status.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version, header};
@@ -15,6 +16,7 @@ use super::finish::Finishing;
 use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
+use crate::framing;
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
@@ -231,6 +233,10 @@ pub(super) fn judge(
         // Nobody asked for another protocol; what follows cannot be an answer.
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
+    if answer.version < Version::HTTP_2 && !framing::is_plain_answer(answer.version, status, &answer.headers)
+    {
+        return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+    }
     if !status.is_server_error() {
         return Ok(());
     }
@@ -250,6 +256,7 @@ pub(super) fn judge(
 /// Makes sure that a request that failed has a cause.
 pub(super) fn conclude(error: &Error, context: &mut Context) {
     let cause = match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::ReadError) if is_malformed(error) => Cause::BodyInvalid,
         (
             ErrorSource::Downstream,
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
@@ -260,6 +267,12 @@ pub(super) fn conclude(error: &Error, context: &mut Context) {
         (ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset, _) => Cause::Internal,
     };
     context.end(cause);
+}
+
+/// Whether the front door found that the request cannot be read in one way.
+fn is_malformed(error: &Error) -> bool {
+    let why = error.root_cause().downcast_ref::<io::Error>();
+    why.is_some_and(|why| why.kind() == io::ErrorKind::InvalidData)
 }
 
 fn after(

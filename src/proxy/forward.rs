@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use super::admit::body_length;
 use super::context::{Context, Passed};
 use super::failure;
 use crate::clock;
+use crate::framing;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
 use crate::upstream::Place;
 
@@ -50,6 +52,7 @@ pub(super) fn request(
             None => {}
         }
     }
+    make_plain(session, request)?;
     if !request.headers.contains_key(header::HOST) {
         // HTTP/1.0 knows no host; the request leaves as HTTP/1.1, which must name one.
         let place = context.attempts.last().map(|member| member.node.place());
@@ -67,6 +70,24 @@ pub(super) fn request(
             request.insert_header(RequestId::HEADER, asker.id.value().clone())
         }
         _ => Ok(()),
+    }
+}
+
+/// Says in one way only for whom the request is and where it ends, whatever way its client chose.
+fn make_plain(session: &Session, request: &mut RequestHeader) -> pingora::Result<()> {
+    if let Some(length) = body_length(session) {
+        request.insert_header(header::CONTENT_LENGTH, length)?;
+    }
+    if session.req_header().headers.contains_key(header::TRANSFER_ENCODING) {
+        request.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+    }
+    let Some((host, rest)) = framing::split_url(request.raw_path()) else { return Ok(()) };
+    let slash = if rest.starts_with(b"/") { &b""[..] } else { b"/" };
+    let (host, target) = (HeaderValue::from_bytes(host), [slash, rest].concat());
+    request.set_raw_path(&target)?;
+    match host {
+        Ok(host) => request.insert_header(header::HOST, host),
+        Err(_) => Ok(()),
     }
 }
 
@@ -122,6 +143,13 @@ pub(super) fn answer(session: &mut Session, answer: &mut ResponseHeader, context
         context.node_continues();
         return;
     }
+    if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // There is no body, whatever would be said of its end.
+        answer.remove_header(&header::TRANSFER_ENCODING);
+    }
+    if answer.status == StatusCode::NO_CONTENT {
+        answer.remove_header(&header::CONTENT_LENGTH);
+    }
     for name in headers::hop_by_hop(&answer.headers, headers::Passage::Plain) {
         answer.remove_header(&name);
     }
@@ -163,7 +191,7 @@ fn first_byte(context: &Context) -> Option<Duration> {
 
 /// Answers that may pause for as long as they like.
 pub(super) fn is_endless(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes) else {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) else {
         return false;
     };
     let begins = |with: &[u8]| kind.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));

@@ -52,5 +52,6 @@ mod stop;
 mod streaming;
 mod support;
 mod tls;
+mod two_ways;
 mod unix_listener;
 mod upgrade;

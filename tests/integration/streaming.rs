@@ -116,6 +116,30 @@ fn websocket_passes_both_ways() {
 }
 
 #[test]
+fn bytes_ahead_of_an_upgrade_reach_the_node_after_it() {
+    let node = chat();
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send([UPGRADE.as_bytes(), b"\x81\x05early\n\n"].concat());
+    assert_eq!(client.read_head().status, 101);
+    client.send(b"\x81\x04late");
+    assert_eq!(client.read_exactly(15), b"\x81\x05early\n\n\x81\x04late");
+}
+
+#[test]
+fn bytes_ahead_of_an_upgrade_that_is_declined_are_the_next_request() {
+    let node = Origin::answering("no");
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send(format!("{UPGRADE}GET /next HTTP/1.1\r\nHost: site.test\r\n\r\n\x01"));
+    assert_eq!(client.read_answer("GET").status, 200);
+    assert_eq!(client.read_answer("GET").status, 200);
+    assert_eq!(client.read_answer("GET").status, 400);
+    let targets: Vec<_> = node.received().into_iter().map(|request| request.first_line).collect();
+    assert_eq!(targets, ["GET /chat HTTP/1.1", "GET /next HTTP/1.1"]);
+}
+
+#[test]
 fn websocket_outlives_every_read_timeout() {
     let node = chat();
     let site = Site::of(&[&node])
