@@ -136,6 +136,11 @@ impl Hold {
         window.failing() >= FAILING
     }
 
+    /// Whether so many times as many places brought enough answers, in as many times as many as before.
+    pub(super) fn is_fruitful(places: f64, answers: f64) -> bool {
+        answers - 1.0 > FRUITFUL * (places - 1.0)
+    }
+
     /// The limit.
     pub(super) fn most(&self) -> f64 {
         self.most
@@ -196,8 +201,11 @@ impl Hold {
     fn judge(&mut self, rate: f64, now: u64, usual: &mut Usual, tuning: &Tuning) {
         if let Some((most, rate_before)) = self.before {
             let (places, answers) = (self.most / most, rate / rate_before);
-            let worth = (FRUITFUL * (places - 1.0)).max(-NOTICED);
-            let is_fruitful = if places > 1.0 { answers - 1.0 > worth } else { answers - 1.0 < worth };
+            let is_fruitful = if places > 1.0 {
+                Self::is_fruitful(places, answers)
+            } else {
+                answers - 1.0 < (FRUITFUL * (places - 1.0)).max(-NOTICED)
+            };
             // That places are missed is the graver finding, and has to be surer.
             if is_fruitful && !self.is_measured(2, tuning) {
                 return;

@@ -151,12 +151,15 @@ impl Learner {
             Stage::Wary { most, late_at, mut pressed } if window.is_pressed() => {
                 usual.pause(window);
                 pressed.add(window);
-                if pressed.length() >= self.tuning.proof {
+                // What it finishes in less than a wait may be no more than a wave of those that began together.
+                if pressed.length() >= self.tuning.proof.max(usual.wait()) {
                     let hold = Hold::new(most, self.tuning.forget, window.end);
                     let rate = pressed.rate();
                     let usual_rate = usual.rate(&Window { answers: 0, ..*window });
-                    return Stage::Holding(if rate < usual_rate {
-                        // It finishes less with more to do.
+                    let is_in_vain = usual.is_young()
+                        && !Hold::is_fruitful(most / usual.waiting().max(1.0), rate / usual_rate);
+                    return Stage::Holding(if rate < usual_rate || is_in_vain {
+                        // It finishes less with more to do, or no more than before it had.
                         hold.try_goal(rate, usual, &self.tuning)
                     } else if usual.is_young() {
                         hold.of_young()
