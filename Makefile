@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz faults faults-peers incident incident-peers kills load algorithms conformance build bench bench-micro deny clean
+.PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -65,6 +65,13 @@ load: ## simulated loads on the learnt limit, with several seeds and other const
 build: ## the program as it is released: target/release/bookend
 	@scripts/setup build
 	$(CARGO) build --locked --release --bin bookend
+
+deb: build ## a Debian package, in target/debian; installs cargo-deb if it is not there
+	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	@scripts/deb
+
+deb-test: deb ## install, upgrade, remove and purge that package, in a copy of this system that is thrown away; needs root
+	@scripts/deb-test $(or $(CARGO_TARGET_DIR),target)/debian/*.deb
 
 bench: ## bookend beside nginx and HAProxy; BENCH='--help' shows what can be chosen
 	@scripts/setup bench

@@ -68,6 +68,18 @@ fn every_configuration_in_a_document_loads() {
 }
 
 #[test]
+fn configuration_in_the_manifest_for_kubernetes_loads() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("conf/examples/kubernetes.yaml")).unwrap();
+    let documents = serde_yaml::Deserializer::from_str(&manifest);
+    let documents: Vec<serde_yaml::Value> =
+        documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect();
+    let map = documents.iter().find(|document| document["kind"] == "ConfigMap").unwrap();
+    let configuration = map["data"]["bookend.yaml"].as_str().unwrap();
+    let problems = bookend::config::parse("kubernetes.yaml", configuration.as_bytes()).err();
+    assert!(problems.is_none(), "{}", problems.unwrap());
+}
+
+#[test]
 fn every_link_within_the_package_leads_somewhere() {
     for (document, text) in documents() {
         for target in local_links(&text) {
