@@ -257,6 +257,8 @@ async fn finish(
         }
         End::HandedOver(_) => {
             reloader.close().await;
+            // Whoever asked for it gets to read what came of it.
+            tokio::time::sleep(FIRST_READ).await;
             // Clients hear with their next answer that it is the last here. Whoever is idle for longer may as well be
             // about to send a request when the connection is closed as it would be at the end of any other wait.
             let _ = tokio::time::timeout(settings.grace_period.min(IDLE), limits.emptied()).await;

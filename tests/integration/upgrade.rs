@@ -170,8 +170,12 @@ impl Replaceable {
     fn goes_on(&self) {
         assert!(is_running(self.bookend.process()));
         assert_eq!(fetch(self.bookend.address(), "/").text(), "hello");
-        let output = self.bookend.command("drain web/web-02 --for 1h --reason test");
+        let output = self.bookend.command("drain web/web-02 --for 1h --reason after-the-upgrade");
         assert!(output.status.success(), "{}", said(&output));
+        let events = self.bookend.state().join("events-1.log");
+        until("events are written down", || {
+            fs::read_to_string(&events).unwrap().contains("after-the-upgrade")
+        });
         let leases = fs::read_to_string(self.bookend.state().join("leases.json")).unwrap();
         assert!(leases.contains("web-02"), "the lease was not written: {leases}");
         assert!(self.bookend.command("undrain web/web-02").status.success());
