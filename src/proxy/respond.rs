@@ -36,7 +36,7 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
     let body = answer.body();
     let mut head = head(&answer, body.len())?;
     if let Some(Cause::Elsewhere(location)) = &context.cause {
-        head.insert_header(header::LOCATION, location.clone())?;
+        head.insert_header("Location", location.clone())?;
     }
     forward::tell_to_stay_secure(&mut head, context);
     let is_head_only = session.req_header().method == Method::HEAD;
