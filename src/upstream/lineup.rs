@@ -4,8 +4,9 @@
 //! checks fail (so that a broken check on every node takes nobody down), and at the very last those that a person drained,
 //! unless they are barred.
 //! What a full member of any tier cannot take goes to the next tier, but to none that something speaks against: it waits
-//! instead. Within one rank the pool's [`Algorithm`] decides. A member
-//! that waits for its trial goes before the others of its tier, for one request that can go on to another if it fails.
+//! instead. Where something speaks against all, nobody waits for one that is full while the next has room. Within one rank
+//! the pool's [`Algorithm`] decides. A member that waits for its trial goes before the others of its tier, for one request
+//! that can go on to another if it fails.
 
 use std::sync::Arc;
 
@@ -126,16 +127,17 @@ impl Lineup {
     }
 }
 
-/// Lets as many go on from `line` as there is room for at `now`, at those of `members` that nothing speaks against, or at the
-/// least bad where something speaks against all.
+/// Lets as many go on from `line` as there is room for at `now`, at those of `members` that nothing speaks against, or at any
+/// where something speaks against all: nobody waits for such a node while the next in the order of resort has room.
 pub fn offer_room(members: &[Arc<Member>], line: &OverloadLine, now: u64) {
     if line.is_idle() {
         return;
     }
     limit_returns(members, now);
     let open = || members.iter().filter(|member| !member.node.is_barred());
-    let best = open().map(|member| member.node.availability(now)).min();
-    for member in open().filter(|member| Some(member.node.availability(now)) == best) {
+    let is_sound = |member: &Arc<Member>| member.node.availability(now) == Availability::Available;
+    let has_sound = open().any(is_sound);
+    for member in open().filter(|member| !has_sound || is_sound(member)) {
         line.offer(member.node.key(), member.room());
     }
 }

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Answer, Bookend, Client, Origin, Reload, Site, eventually, fetch, until};
+use crate::support::{Answer, Bookend, Client, Load, Origin, Reload, Site, eventually, fetch, until};
 
 /// Long enough that nobody is shed by accident, and as long as it may be.
 const PATIENT: &str = "queue: { target: 10s }";
@@ -446,6 +447,65 @@ fn backups_take_what_the_others_have_no_place_for() {
     until("the place at the backup is taken", || nodes[1].count() == 2);
     turnstiles.iter().for_each(|turnstile| turnstile.let_through(9));
     assert!(asked.into_iter().all(|asked| asked.join().unwrap().status == 200));
+}
+
+#[test]
+fn drained_node_serves_the_line_of_one_that_was_killed_before_any_check_finds_out() {
+    let (mut killed, turnstile) = held_node();
+    let drained = Origin::answering("drained");
+    let site = site(&killed, 2).with_node(drained.address(), "").with_pool("health_check: off");
+    let bookend = Bookend::start(&site.with_pool(PATIENT));
+    assert!(bookend.command("drain web/web-02 --reason test").status.success());
+    let mut asked: Vec<_> = (0..2).map(|_| occupy(&bookend, &killed)).collect();
+    for count in 1..=6 {
+        asked.push(ask(bookend.address(), "/"));
+        until_in_line(&bookend, count);
+    }
+    assert_eq!(drained.count(), 0, "it is the last resort");
+    killed.stop();
+    for asked in asked {
+        let answer = asked.join().unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "drained"), "{answer:?}");
+    }
+    let load = Load::start(bookend.address(), 8);
+    load.wait_for(200);
+    assert_eq!(load.finish().into_keys().collect::<Vec<_>>(), ["drained"]);
+    assert_eq!((status(&bookend, "in_line"), status(&bookend, "shed")), (0, 0));
+    turnstile.let_through(2);
+}
+
+#[test]
+fn drained_node_serves_while_one_whose_checks_fail_is_full() {
+    let check = "health_check: { type: http, path: /check, interval: 50ms, fall: 2, rise: 1 }";
+    let turnstile = Turnstile::default();
+    let (ours, is_well) = (turnstile.clone(), Arc::new(AtomicBool::new(true)));
+    let still = Arc::clone(&is_well);
+    let node = Origin::start(move |call| match (call.target(), still.load(Ordering::Relaxed)) {
+        ("/check", true) => call.answer(200, ""),
+        ("/check", false) => call.answer(500, ""),
+        _ => {
+            ours.pass();
+            call.answer(200, "held")
+        }
+    });
+    let drained = Origin::answering("drained");
+    let site = site(&node, 2).with_node(drained.address(), "").with_pool(check).with_pool(PATIENT);
+    let bookend = Bookend::start(&site);
+    assert!(bookend.command("drain web/web-02 --reason test").status.success());
+    // Nobody takes these away from a node that is silent.
+    let mut held = [Client::connect(bookend.address()), Client::connect(bookend.address())];
+    for client in &mut held {
+        client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
+    }
+    until("two are at the node", || targets(&node).iter().filter(|target| *target == "/").count() == 2);
+    let waiting = ask(bookend.address(), "/");
+    until_in_line(&bookend, 1);
+    is_well.store(false, Ordering::Relaxed);
+    assert_eq!(waiting.join().unwrap().text(), "drained", "those who wait go on");
+    assert_eq!(fetch(bookend.address(), "/").text(), "drained", "so does who comes");
+    turnstile.let_through(2);
+    assert!(held.iter_mut().all(|client| client.read_answer("POST").text() == "held"));
+    assert_eq!(status(&bookend, "shed"), 0);
 }
 
 #[test]

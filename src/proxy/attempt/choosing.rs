@@ -1,6 +1,6 @@
 //! Choosing the node of the next attempt.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use super::{Attempt, Attempts, Nowhere};
@@ -17,8 +17,12 @@ struct Leave<'a> {
     /// Whether it is its turn, so that it may go anywhere.
     is_called: bool,
     now: u64,
+    /// Whether there is a node that nothing speaks against, once somebody asked.
+    has_sound: OnceCell<bool>,
     /// Whether there was a node whose places are kept for others.
     was_short: Cell<bool>,
+    /// Whether there was one that something speaks against, and that is full.
+    was_full: Cell<bool>,
 }
 
 impl Attempts {
@@ -26,13 +30,22 @@ impl Attempts {
     pub(super) fn next(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<(), Nowhere> {
         // What failed once already is not to try a node that has yet to show that it is back.
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
-        let member = self.choose(pool, asker, affinity)?;
-        let since = clock::millis();
-        let place = member.enter(since);
-        let slot = Some(place.ok_or_else(|| self.without_place(member.node.availability(since)))?);
-        self.history.push(Attempt { member, reach: None, slot, since, open: None });
-        self.is_reserved = true;
-        Ok(())
+        let mut others = pool.members().len();
+        loop {
+            let member = self.choose(pool, asker, affinity)?;
+            let since = clock::millis();
+            if let Some(slot) = member.enter(since) {
+                self.history.push(Attempt { member, reach: None, slot: Some(slot), since, open: None });
+                self.is_reserved = true;
+                return Ok(());
+            }
+            let standing = member.node.availability(since);
+            if standing == Availability::Available || others == 0 {
+                return Err(self.without_place(standing));
+            }
+            // Somebody was quicker; it is full now, and the next in the order of resort may not be.
+            others -= 1;
+        }
     }
 
     /// The best node for the next attempt, whether or not there is a place.
@@ -56,6 +69,9 @@ impl Attempts {
         }
         if leave.was_short() {
             return Err(behind(self));
+        }
+        if leave.was_full() {
+            return Err(Nowhere::Refused);
         }
         best(&|member| !self.has_refused(member)).ok_or_else(|| match leave.was_short() {
             true => behind(self),
@@ -133,36 +149,59 @@ impl Attempts {
 
 impl<'a> Leave<'a> {
     fn new(pool: &'a Pool, asker: Asker, is_called: bool) -> Self {
-        Self { pool, asker, is_called, now: clock::millis(), was_short: Cell::new(false) }
+        let (was_short, was_full) = (Cell::new(false), Cell::new(false));
+        Self { pool, asker, is_called, now: clock::millis(), has_sound: OnceCell::new(), was_short, was_full }
     }
 
     /// Whether nothing is left, wherever there is room.
     fn is_for_none(&self) -> bool {
-        let members = || self.pool.members();
-        !self.is_called
-            && self.pool.line().keeps_all()
-            && !members().iter().any(|member| self.is_trial(member))
+        let is_wanted = |member: &Arc<Member>| !self.is_trial(member) && self.is_waited_for(member);
+        !self.is_called && self.pool.line().keeps_all() && self.pool.members().iter().all(is_wanted)
     }
 
     /// Whether a place at the node is not kept for others.
     fn is_for(&self, member: &Member) -> bool {
-        self.is_called || !self.pool.line().keeps(member.node.key()) || self.is_trial(member)
+        self.is_called
+            || !self.pool.line().keeps(member.node.key())
+            || self.is_trial(member)
+            || !self.is_waited_for(member)
+    }
+
+    /// Whether those in line would go to the node. They wait for a place where nothing speaks against the node rather than
+    /// go where something does; so those who have been refused by the first kind find the second kind free.
+    fn is_waited_for(&self, member: &Member) -> bool {
+        let has_sound = || self.pool.members().iter().any(|member| self.is_sound(member));
+        self.is_sound(member) || !*self.has_sound.get_or_init(has_sound)
     }
 
     /// Whether the request takes the node, where the better ones were asked about before. It waits for one of those that
-    /// are kept for others rather than go to one that is full, or that something speaks against.
+    /// are kept for others rather than go to one that is full, or that something speaks against. It waits for none that
+    /// is full *and* that something speaks against.
     fn takes(&self, member: &Member) -> bool {
         if !self.is_for(member) {
             self.was_short.set(true);
             return false;
         }
-        let is_sound = || member.has_room() && member.node.availability(self.now) == Availability::Available;
-        !self.was_short.get() || self.is_trial(member) || is_sound()
+        let (has_room, is_sound) = (member.has_room(), self.is_sound(member));
+        if !has_room && !is_sound {
+            self.was_full.set(true);
+            return false;
+        }
+        !self.was_short.get() || self.is_trial(member) || has_room && is_sound
     }
 
     /// Whether a node whose places are kept for others was passed over.
     fn was_short(&self) -> bool {
         self.was_short.get()
+    }
+
+    /// Whether a node was passed over that is full, and that something speaks against.
+    fn was_full(&self) -> bool {
+        self.was_full.get()
+    }
+
+    fn is_sound(&self, member: &Member) -> bool {
+        member.node.availability(self.now) == Availability::Available
     }
 
     /// Whether the request can try a node that was out, which those who wait may not be able to.

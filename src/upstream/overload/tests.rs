@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{ClientNetwork, Tier, Weight};
-use crate::upstream::{Member, Node, Place, Pulse, Slot, offer_room};
+use crate::upstream::{Member, Node, Place, Pulse, Resort, Slot, Thresholds, Transition, offer_room};
 
 const TARGET: u64 = 200;
 
@@ -376,6 +376,23 @@ fn as_many_go_on_as_there_is_room_for() {
     }
     assert_eq!(places.iter().filter(|place| place.has_turn()).count(), 3, "those who have a turn count");
     assert_eq!(site.line.len(), 6);
+}
+
+#[test]
+fn nobody_waits_for_a_drained_node_unless_something_speaks_against_all() {
+    let site = Site::new(&[1, 1]);
+    let [well, drained] = [0, 1].map(|number| &site.members[number]);
+    drained.node.drain(Resort::Last, 1);
+    let _slot = well.enter(1).expect("it has room");
+    let place = site.join(newcomer(1));
+    offer_room(&site.members, &site.line, 1);
+    assert!(!place.has_turn(), "it is to wait for the node that is well");
+    let down = well.node.checked(Some("refused"), Thresholds { fall: 1, rise: 1 }, (2, 2));
+    assert_eq!(down, Some(Transition::Down));
+    offer_room(&site.members, &site.line, 3);
+    assert!(place.has_turn());
+    place.used(drained.node.key());
+    assert!(site.line.is_idle());
 }
 
 #[test]
