@@ -10,9 +10,6 @@ use crate::upstream::{Availability, Headroom, Proof};
 /// For how long a load has to be too much before that counts, in milliseconds: it is measured over seconds.
 const LASTING: u64 = 5_000;
 
-/// A node that has waited for so long for a request that tries it waits because there are none, in milliseconds.
-const UNTRIED: u64 = 2_000;
-
 /// How far apart requests may be shed for that to be one overload, in milliseconds.
 const TOGETHER: u64 = 2_000;
 
@@ -40,11 +37,7 @@ impl Look {
         // A name with several addresses stands as the best of them.
         let mut best: HashMap<&str, Availability> = HashMap::new();
         for member in members.iter() {
-            let availability = match member.node.wants_trial(now) {
-                // Nothing speaks against it any more, only no request has come to try it.
-                Some(waits) if waits >= UNTRIED => Availability::Available,
-                Some(_) | None => member.node.availability(now),
-            };
+            let availability = member.node.prospect(now);
             let known = best.entry(&member.name).or_insert(availability);
             *known = availability.min(*known);
         }

@@ -1,5 +1,10 @@
 //! Whether a node can be given work.
 
+use super::Node;
+
+/// A node that has waited for so long for a request that tries it waits because there are none, in milliseconds.
+const UNTRIED: u64 = 2_000;
+
 /// Whether a node may get new work, best first; the order is the order of resort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Availability {
@@ -25,6 +30,17 @@ impl Availability {
             Self::Ejected => Some("ejected"),
             Self::CheckFailed => Some("down"),
             Self::Drained => Some("drained"),
+        }
+    }
+}
+
+impl Node {
+    /// How the node stands at `now` for those who ask what its pool could do: nothing speaks any more against one that only
+    /// waits for a request to try it, where none comes.
+    pub fn prospect(&self, now: u64) -> Availability {
+        match self.wants_trial(now) {
+            Some(waits) if waits >= UNTRIED => Availability::Available,
+            Some(_) | None => self.availability(now),
         }
     }
 }

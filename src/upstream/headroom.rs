@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use super::{Availability, Member, Shown};
 
+/// Less than this is not lacking, in answers a second: a pool that gets a request now and then is asked for nothing.
+const LEAST_LACK: f64 = 1.0;
+
 /// What a pool would have to spare, or lack, without its largest node; all numbers in answers a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Headroom {
@@ -25,7 +28,7 @@ pub struct Headroom {
 pub enum Proof {
     /// They have carried the load, or more.
     Enough,
-    /// All of them have been at their limits, at less than the load.
+    /// All of them have been at their limits, at less than the load; if there are none, that is so.
     Lacking,
     /// They have carried less than the load, and were not at their limits.
     Unproven,
@@ -40,12 +43,17 @@ impl Headroom {
         let load = nodes.iter().map(|(_, now)| now).sum();
         let others = nodes.iter().enumerate().filter(|(number, _)| *number != largest);
         let (rest, proof) = Proof::of(load, others.map(|(_, node)| node));
+        let proof = match proof {
+            Proof::Lacking if load - rest < LEAST_LACK => Proof::Unproven,
+            proof => proof,
+        };
         Some(Self { largest, load, rest, proof })
     }
 
-    /// The same for those of `members` that nothing speaks against at `now`, and the largest of them.
+    /// The same for those of `members` that could serve at `now`, whether or not a request has come to try them, and the
+    /// largest of them.
     pub fn of_members(members: &[Arc<Member>], now: u64) -> Option<(Self, Arc<Member>)> {
-        let serves = |member: &&Arc<Member>| member.node.availability(now) == Availability::Available;
+        let serves = |member: &&Arc<Member>| member.node.prospect(now) == Availability::Available;
         let serving: Vec<_> = members.iter().filter(serves).collect();
         let nodes: Vec<_> = serving
             .iter()
@@ -98,6 +106,8 @@ fn can_carry(shown: &Shown, now: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Tier, Weight};
+    use crate::upstream::{Node, Place, Resort};
 
     fn node(rate: f64, capacity: Option<f64>, now: f64) -> (Shown, f64) {
         (Shown { rate, in_flight: 1, capacity }, now)
@@ -131,5 +141,35 @@ mod tests {
         assert_eq!((alone.rest, alone.proof), (0.0, Proof::Lacking));
         let idle = Headroom::of(&[node(10.0, None, 0.0)]).expect("a node");
         assert_eq!(idle.proof, Proof::Unproven);
+    }
+
+    #[test]
+    fn pool_that_is_asked_for_hardly_anything_lacks_nothing() {
+        for nodes in [&[node(10.0, None, 0.1)][..], &[node(0.9, Some(0.9), 0.9), node(0.2, Some(0.2), 0.1)]] {
+            assert_eq!(Headroom::of(nodes).expect("nodes").proof, Proof::Unproven);
+        }
+    }
+
+    #[test]
+    fn node_that_nobody_has_tried_since_it_is_back_counts() {
+        const BACK: u64 = 60_000;
+        let members = [1, 2].map(|port| {
+            Arc::new(Member {
+                name: format!("web-0{port}"),
+                weight: Weight::default(),
+                tier: Tier(0),
+                max_in_flight: None,
+                node: Arc::new(Node::new(Place::Tcp(([127, 0, 0, 1], port).into()), &Arc::default())),
+            })
+        });
+        members[1].node.drain(Resort::Last, 1_000);
+        members[1].node.undrain(false, BACK);
+        for _ in 0..50 {
+            members[0].node.traffic().evidence.succeeded(BACK);
+        }
+        let look = |now| Headroom::of_members(&members, now).expect("one serves").0;
+        let at_once = look(BACK);
+        assert_eq!((at_once.load, at_once.proof), (5.0, Proof::Lacking), "it is about to be tried");
+        assert_eq!(look(BACK + 2_000).proof, Proof::Unproven, "nobody comes to try it");
     }
 }
