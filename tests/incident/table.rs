@@ -40,9 +40,6 @@ const COLD: Option<&str> = Some("a bound before the first answers");
 /// And for this: of a node of 640 ms little is known after five seconds, and each trial of its limit takes two.
 const SLOW: Option<&str> = Some("a limit for slow requests that is found within a few of their waits");
 
-/// And for this: it slows down from twice its workers on, and is there before it is found late.
-const TIGHT: Option<&str> = Some("a limit that is found before a node slows down which does so at once");
-
 /// Whatever a row does not say.
 pub(crate) const ROW: Row = Row {
     name: "",
@@ -110,7 +107,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row { name: "cold_mixed_methods", outage: Outage::FromTheStart, methods: Methods::Mixed, ..ROW },
     Row { name: "kept_alive", fresh: 0.0, ..ROW },
     Row { name: "fresh_connections", fresh: 1.0, ..ROW },
-    Row { name: "little_memory", holds: Holds::EachWorker(8), awaits: TIGHT, ..ROW },
+    Row { name: "little_memory", holds: Holds::EachWorker(8), ..ROW },
     Row { name: "much_memory", holds: Holds::EachWorker(64), ..ROW },
     Row {
         name: "one_floods",
