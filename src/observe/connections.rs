@@ -71,9 +71,7 @@ impl Observer {
         self.metrics.connections.refused(limit);
         let limit = limit.as_str();
         self.refusals.warn((self.now)(), |left_out| {
-            // Over a Unix socket nobody has an address.
-            let client = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-            format!("connection refused client={client} limit={limit}{left_out}")
+            format!("connection refused client={} limit={limit}{left_out}", named(client))
         });
     }
 
@@ -111,10 +109,14 @@ impl Observer {
         }
         let how = how.as_str();
         self.refusals.warn((self.now)(), |left_out| {
-            let client = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-            format!("TLS handshake failed client={client} how={how} why={why:?}{left_out}")
+            format!("TLS handshake failed client={} how={how} why={why:?}{left_out}", named(client))
         });
     }
+}
+
+/// A client as the log has it; over a Unix socket nobody has an address.
+pub(super) fn named(client: Option<IpAddr>) -> String {
+    client.map_or_else(|| "unix".to_owned(), |client| client.to_string())
 }
 
 /// The numbers of clients' connections.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use prometheus::{Error, IntCounterVec, Registry};
 
 use super::Observer;
+use super::connections::named;
 use super::metrics::counters;
 use crate::framing::Flaw;
 
@@ -14,8 +15,7 @@ impl Observer {
         let flaw = flaw.as_str();
         self.metrics.refusals.malformed.with_label_values(&[flaw]).inc();
         self.malformed.warn((self.now)(), |left_out| {
-            let client = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-            format!("request malformed client={client} flaw={flaw:?}{left_out}")
+            format!("request malformed client={} flaw={flaw:?}{left_out}", named(client))
         });
     }
 }
