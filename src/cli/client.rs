@@ -29,6 +29,16 @@ pub(super) struct Target {
     socket: Option<PathBuf>,
 }
 
+/// What an answer says was done; `None` if it was refused, which is said.
+pub(super) fn done<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<Option<T>> {
+    if answer.status.is_success() {
+        return Ok(Some(serde_json::from_slice(&answer.body).context("understanding the answer")?));
+    }
+    let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
+    complain_of(&problem.detail);
+    Ok(None)
+}
+
 impl Target {
     /// Sends a request without a body and returns the answer.
     pub(super) fn ask(&self, method: &Method, path: &str) -> anyhow::Result<Answer> {
@@ -47,13 +57,7 @@ impl Target {
         object: &impl Serialize,
     ) -> anyhow::Result<Option<T>> {
         let body = serde_json::to_vec(object).context("writing the request")?;
-        let answer = self.send(path, body)?;
-        if answer.status.is_success() {
-            return Ok(Some(serde_json::from_slice(&answer.body).context("understanding the answer")?));
-        }
-        let problem: Problem = serde_json::from_slice(&answer.body).context("understanding the answer")?;
-        complain_of(&problem.detail);
-        Ok(None)
+        done(&self.send(path, body)?)
     }
 
     fn exchange(&self, method: &Method, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
