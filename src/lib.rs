@@ -14,7 +14,8 @@
 //!    announce   timeline                            telling people; what happened
 //!  5 generation           handover                 one configuration compiled; the line to a successor
 //!  4 balance    state      journal  tls            pools: Pingora's LoadBalancer around our nodes; what outlives the process;
-//!    socket_file           passed                   certificates; Unix sockets; sockets that were there before us
+//!    socket_file           passed   session         certificates; Unix sockets; sockets that were there before us; Pingora's
+//!                                                   sessions with a part of ours
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  framing  terminal  lease  incident  redundancy
@@ -65,6 +66,7 @@ pub mod reload;
 pub mod retry;
 pub mod routing;
 pub mod server;
+pub mod session;
 pub mod socket_file;
 pub mod state;
 pub mod terminal;

@@ -32,7 +32,7 @@ const FLOORS: [&[&str]; 11] = [
         "terminal",
     ],
     &["clock", "observe"],
-    &["balance", "tls", "journal", "state", "socket_file", "passed"],
+    &["balance", "tls", "journal", "state", "socket_file", "passed", "session"],
     &["generation", "handover"],
     &["listen", "probe", "drain", "monitor", "announce", "timeline"],
     &["reload"],
@@ -45,7 +45,7 @@ const FLOORS: [&[&str]; 11] = [
 const LAST_FLOOR_WITHOUT_WORLD: usize = 2;
 
 /// The modules that may name Pingora.
-const PINGORA_IS_KNOWN_TO: [&str; 5] = ["balance", "tls", "probe", "listen", "proxy"];
+const PINGORA_IS_KNOWN_TO: [&str; 6] = ["balance", "tls", "probe", "listen", "proxy", "session"];
 
 /// The one file that decides what a `pingora::Error` means.
 const FILE_OF_ERRORS: &str = "src/proxy/failure.rs";
