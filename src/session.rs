@@ -78,8 +78,7 @@ pub fn overlay<O: Overlay>(real: Box<ServerSession>, overlay: O) -> ServerSessio
 pub fn overlay_for_now<O: Overlay>(session: &mut Box<ServerSession>, overlay: O) -> WayBack {
     let way_back = WayBack::default();
     let real = std::mem::replace(session, nobody());
-    **session =
-        ServerSession::Custom(Box::new(Overlaid { real, overlay, way_back: Some(way_back.clone()) }));
+    **session = ServerSession::Custom(Box::new(Overlaid { real, overlay, way_back: Some(way_back.clone()) }));
     way_back
 }
 

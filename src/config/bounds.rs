@@ -26,6 +26,8 @@ pub(super) const COOKIE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 60 * 60);
 /// Connections.
 pub(super) const CONNECTIONS: RangeInclusive<usize> = 1..=10_000_000;
+/// Requests at once on one connection.
+pub(super) const STREAMS: RangeInclusive<u32> = 1..=10_000;
 /// Worker threads.
 pub(super) const THREADS: RangeInclusive<usize> = 1..=1024;
 /// Bytes of a request's head.

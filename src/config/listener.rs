@@ -26,6 +26,8 @@ pub struct Listener {
     pub forwarded: bool,
     /// How it speaks TLS; `None` if it does not.
     pub tls: Option<Tls>,
+    /// Whether clients may speak HTTP/2; without TLS they have to know it beforehand.
+    pub http2: bool,
     /// Whether requests for a host that some listener has a certificate for are sent there.
     pub redirect_to_https: bool,
     /// How long a client may take.
@@ -58,6 +60,8 @@ pub struct ClientLimits {
     pub head: u64,
     /// The body of a request, in bytes; `None` is no limit.
     pub body: Option<u64>,
+    /// Requests at once on one connection of HTTP/2.
+    pub streams: u32,
 }
 
 /// The permissions of a Unix socket where nobody says: for the user and the group of bookend.
@@ -77,7 +81,7 @@ impl Default for ClientTimeouts {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None }
+        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None, streams: 100 }
     }
 }
 
@@ -113,6 +117,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
     let trusted_proxies = fields.read("trusted_proxies", trusted_proxies);
     let forwarded = fields.read("forwarded", |v| v.boolean());
     let tls = fields.read("tls", tls::read);
+    let http2 = fields.read("http2", |v| v.boolean());
     let redirect_to_https = fields.read("redirect_to_https", |v| {
         if fields.has("tls") {
             let fault = Fault::new("a listener that speaks TLS sends nobody elsewhere");
@@ -127,6 +132,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
         socket_mode: socket_mode.unwrap_or(SOCKET_MODE),
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         forwarded: forwarded.unwrap_or_default(),
+        http2: http2.unwrap_or(tls.is_some()),
         tls,
         redirect_to_https: redirect_to_https.unwrap_or(true),
         timeouts: timeouts.unwrap_or_default(),
@@ -243,5 +249,6 @@ fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
         body: fields
             .read("body", |v| v.or_off("a size like `10MiB`", |v| v.size(bounds::BODY)))
             .unwrap_or(default.body),
+        streams: fields.read("streams", |v| v.whole(bounds::STREAMS)).unwrap_or(default.streams),
     })
 }

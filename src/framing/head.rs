@@ -170,7 +170,7 @@ impl Head {
 }
 
 /// What a field tells of the message, by its name.
-enum Telling {
+pub(super) enum Telling {
     Nothing,
     Host,
     Length,
@@ -179,7 +179,7 @@ enum Telling {
 
 impl Telling {
     /// By the name, which is long enough to tell most of them apart.
-    fn of(name: &[u8]) -> Result<Self, Flaw> {
+    pub(super) fn of(name: &[u8]) -> Result<Self, Flaw> {
         let (known, telling): (&[u8], _) = match name.len() {
             4 => (b"host", Self::Host),
             14 => (b"content-length", Self::Length),

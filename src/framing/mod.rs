@@ -6,7 +6,7 @@
 //! patient, can only find that one.
 //!
 //! [`Requests`] follows a connection byte by byte; [`Head`] reads the head of a request, [`Chunks`] a body in chunks.
-//! [`is_plain_answer`] judges what a node says of its answer's end.
+//! [`Parsed`] is a head that came in parts. [`is_plain_answer`] judges what a node says of its answer's end.
 
 mod answer;
 mod bytes;
@@ -14,12 +14,14 @@ mod chunks;
 mod flaw;
 mod head;
 mod host;
+mod parsed;
 mod requests;
 
 pub use answer::is_plain_answer;
 pub use chunks::Chunks;
 pub use flaw::Flaw;
 pub use head::{Body, Bounds, Head, split_url};
+pub use parsed::Parsed;
 pub use requests::{Passed, Requests};
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use super::channel::Channel;
-use super::connection::{Connection, Security};
-use super::handshake::{Broken, secure};
+use super::connection::Connection;
+use super::handshake::{Agreed, Broken, begins_http2, secure};
+use super::http2::Http2;
 use super::limits::{Full, Limits, Seat};
+use super::peer::{Peer, Security};
 use super::refusal::Refusal;
 use super::shard::{Serve, Shard, place};
 use super::socket::{Bound, Listening, Socket};
@@ -102,7 +104,7 @@ impl Acceptor {
         };
         let (service, presence) = (shard.serve(), shard.enter());
         let serve = move |socket| async move {
-            arrived.serve(socket, &*service).await;
+            arrived.serve(socket, service).await;
             drop(presence);
         };
         if number == self.own {
@@ -143,27 +145,52 @@ struct Arrived {
 
 impl Arrived {
     /// Agrees on keys where TLS is spoken, and serves the connection until it is done.
-    async fn serve(mut self, socket: Socket, service: &dyn Serve) {
+    async fn serve(mut self, socket: Socket, service: Arc<dyn Serve>) {
         let Ok(local) = socket.local_addr() else { return };
-        let Some((channel, security)) = self.secure(socket).await else { return };
+        let Some((channel, security, is_http2)) = self.agree(socket).await else { return };
         let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
-        let connection = Arc::new(Connection::new(client, local, settings, security, stopping.clone()));
-        let stream = ClientStream::new(channel, Arc::clone(&connection), seat, observer);
-        cut::serve(service.serve(Box::new(stream), &stopping), &connection, cutting).await;
+        let peer = Arc::new(Peer::new(client, local, settings, security, stopping.clone()));
+        let connection = Arc::new(Connection::new(Arc::clone(&peer)));
+        let stream = ClientStream::new(channel, Arc::clone(&connection), seat, Arc::clone(&observer));
+        if is_http2 {
+            connection.await_nothing();
+            let http2 =
+                Http2 { peer: Arc::clone(&peer), service, stopping, cutting: cutting.clone(), observer };
+            cut::serve(http2.serve(stream), &peer, cutting).await;
+        } else {
+            cut::serve(service.serve(Box::new(stream), &stopping), &peer, cutting).await;
+        }
+    }
+
+    /// Agrees on keys where TLS is spoken, and on the version of HTTP; `None` if there is nobody to serve.
+    async fn agree(&mut self, socket: Socket) -> Option<(Channel, Option<Security>, bool)> {
+        if self.tls.is_some() {
+            let agreed = self.secure(socket).await?;
+            return Some((agreed.channel, Some(agreed.security), agreed.is_http2));
+        }
+        if !self.settings.load().http2 {
+            return Some((Channel::Plain(socket), None, false));
+        }
+        let limit = self.settings.load().timeouts.head;
+        let begins = tokio::select! {
+            begins = begins_http2(socket, limit) => begins?,
+            _ = self.stopping.wait_for(|&is_stopping| is_stopping) => return None,
+        };
+        Some((Channel::Plain(begins.0), None, begins.1))
     }
 
     /// `None` if there is nobody to serve.
-    async fn secure(&mut self, socket: Socket) -> Option<(Channel, Option<Security>)> {
-        let Some(terminator) = &self.tls else { return Some((Channel::Plain(socket), None)) };
+    async fn secure(&mut self, socket: Socket) -> Option<Agreed> {
+        let terminator = self.tls.as_ref()?;
         let limit = self.settings.load().timeouts.handshake;
         let shaken = tokio::select! {
             shaken = secure(socket, terminator, limit) => shaken,
             _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
         };
         match shaken {
-            Ok((channel, security, how)) => {
-                self.observer.shaken(how);
-                Some((channel, Some(security)))
+            Ok(agreed) => {
+                self.observer.shaken(agreed.how);
+                Some(agreed)
             }
             Err(Broken { how, why, told }) => {
                 self.observer.handshake_broken(self.client.map(|client| client.ip()), how, &why);

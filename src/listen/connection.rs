@@ -1,16 +1,17 @@
 //! What is known of a client's connection, by the stream below Pingora and by the phases above it.
 
-use std::net::SocketAddr;
+use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
+use super::alarm::Alarm;
+use super::peer::Peer;
 use crate::clock;
-use crate::config;
 use crate::upstream::{PATIENCE, Vigil};
 
 /// What a connection waits for, and so whose time is running.
@@ -27,7 +28,7 @@ pub enum Waiting {
     Node,
     /// A node, to say that it wants the body that its client holds back (`Expect: 100-continue`).
     Continue,
-    /// Nobody: the connection was upgraded, or its answer has no end to wait for.
+    /// Nobody: the connection was upgraded, has streams that wait for themselves, or its answer has no end to wait for.
     Nothing,
 }
 
@@ -41,13 +42,6 @@ pub enum Late {
     Node = 2,
     /// The node is given up before its time is over: all that is known of it says that nothing will come.
     GivenUp = 3,
-}
-
-/// What a client and bookend have agreed on by TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Security {
-    /// Whom the client's certificate is for (RFC 4514); `None` if it showed none.
-    pub client: Option<String>,
 }
 
 /// What looking after a wait found.
@@ -64,17 +58,12 @@ pub(super) enum Look {
 /// How often a node that is waited for is looked after, in milliseconds.
 const LOOK_AGAIN: u64 = 50;
 
-/// A client's connection.
+/// A client's connection; with HTTP/2 one of its streams, each of which waits for itself.
 ///
 /// Shared between the stream, which keeps the time, and the proxy, which knows what the connection waits for.
 #[derive(Debug)]
 pub struct Connection {
-    client: Option<SocketAddr>,
-    local: Option<SocketAddr>,
-    listener: Arc<ArcSwap<config::Listener>>,
-    /// What was agreed on; `None` where no TLS is spoken.
-    security: Option<Security>,
-    closing: watch::Receiver<bool>,
+    peer: Arc<Peer>,
     waiting: AtomicU8,
     /// When the wait began or last made progress, in milliseconds of the clock.
     since: AtomicU64,
@@ -89,24 +78,20 @@ pub struct Connection {
     look_at: AtomicU64,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
-    /// It has had all the time there is.
-    is_cut: AtomicBool,
+}
+
+impl Deref for Connection {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.peer
+    }
 }
 
 impl Connection {
-    pub(super) fn new(
-        client: Option<SocketAddr>,
-        local: Option<SocketAddr>,
-        listener: Arc<ArcSwap<config::Listener>>,
-        security: Option<Security>,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(peer: Arc<Peer>) -> Self {
         let connection = Self {
-            client,
-            local,
-            listener,
-            security,
-            closing,
+            peer,
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
@@ -115,37 +100,11 @@ impl Connection {
             vigil: Mutex::new(None),
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
-            is_cut: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
         connection.begin(Waiting::Head, head);
         connection
-    }
-
-    /// The address the client connected from; over a Unix socket it has none.
-    pub fn client(&self) -> Option<SocketAddr> {
-        self.client
-    }
-
-    /// The address the client connected to; a Unix socket has none.
-    pub fn local(&self) -> Option<SocketAddr> {
-        self.local
-    }
-
-    /// What was agreed on by TLS; `None` where none is spoken.
-    pub fn security(&self) -> Option<&Security> {
-        self.security.as_ref()
-    }
-
-    /// The settings of its listener, as they are now.
-    pub fn listener(&self) -> Guard<Arc<config::Listener>> {
-        self.listener.load()
-    }
-
-    /// Whether its listener has closed: the answer under way is its last.
-    pub fn is_closing(&self) -> bool {
-        *self.closing.borrow()
     }
 
     /// Bytes that were read for the last head and whatever came along with it.
@@ -228,16 +187,6 @@ impl Connection {
         self.is_broken_off.store(true, Ordering::Relaxed);
     }
 
-    /// From now on its stream fails: the process stops, and what is under way has had its time.
-    pub(super) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was cut because the process stops.
-    pub fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Relaxed)
-    }
-
     pub(super) fn is_broken_off(&self) -> bool {
         self.is_broken_off.load(Ordering::Relaxed)
     }
@@ -277,17 +226,43 @@ impl Connection {
         self.since.store(now, Ordering::Relaxed);
     }
 
-    pub(super) fn is_late(&self, late: Late) {
+    /// Ready when whoever is waited for has had its time, or will not use it; never with [`Look::GoesOn`].
+    pub(super) fn poll_wait(&self, alarm: &mut Alarm, cx: &mut Context<'_>) -> Poll<Look> {
+        loop {
+            ready!(alarm.poll(cx, self.deadline()));
+            match self.look(clock::millis()) {
+                Look::GoesOn => {}
+                over => return Poll::Ready(over),
+            }
+        }
+    }
+
+    /// The client has had its time to go on with the body of its request.
+    pub(super) fn give_up_client(&self) -> io::Error {
+        self.is_late(Late::Client);
+        io::Error::new(io::ErrorKind::TimedOut, "the body of the request took too long")
+    }
+
+    /// Ends the wait for a node.
+    pub(super) fn give_up_node(&self, why: Late) -> io::Error {
+        self.is_late(why);
+        self.end_vigil();
+        // The next attempt, or the answer that says so, gets time of its own.
+        self.progressed();
+        io::Error::new(io::ErrorKind::TimedOut, "the node took too long")
+    }
+
+    fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
     }
 
     /// When there is something to do: the wait ends, or the node is looked after; in milliseconds of the clock.
-    pub(super) fn deadline(&self) -> u64 {
+    fn deadline(&self) -> u64 {
         self.end().min(self.look_at.load(Ordering::Relaxed))
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
-    pub(super) fn look(&self, now: u64) -> Look {
+    fn look(&self, now: u64) -> Look {
         if now >= self.end() {
             return Look::TimeIsUp;
         }

@@ -8,16 +8,12 @@ use std::pin::pin;
 
 use tokio::sync::watch;
 
-use super::connection::Connection;
+use super::peer::Peer;
 
-/// Polls `serving` to its end. From when `cutting` turns true, the stream of `connection` fails.
+/// Polls `serving` to its end. From when `cutting` turns true, the streams of `peer` fail.
 ///
 /// What is waited for is asked once, which is enough to wake the task; after that a look costs one load.
-pub(super) async fn serve(
-    serving: impl Future<Output = ()>,
-    connection: &Connection,
-    cutting: watch::Receiver<bool>,
-) {
+pub(super) async fn serve(serving: impl Future<Output = ()>, peer: &Peer, cutting: watch::Receiver<bool>) {
     let (mut serving, mut signal) = (pin!(serving), cutting.clone());
     let mut signal = pin!(signal.wait_for(|&is_cut| is_cut));
     let mut is_registered = false;
@@ -28,7 +24,7 @@ pub(super) async fn serve(
             let _ = signal.as_mut().poll(cx);
         }
         if cutting.has_changed().unwrap_or(true) {
-            connection.cut();
+            peer.cut();
         }
         serving.as_mut().poll(cx)
     })

@@ -7,7 +7,7 @@ use tokio::io::ReadBuf;
 use crate::framing::{Bounds, Flaw, Requests};
 
 /// More fields and longer targets than browsers and programs have use for, and fewer than servers take.
-const BOUNDS: Bounds = Bounds { fields: 100, target: 8 * 1024 };
+pub const BOUNDS: Bounds = Bounds { fields: 100, target: 8 * 1024 };
 
 /// The bytes of a client, as far as they have been read.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -20,6 +21,9 @@ const SLACK: usize = 4;
 pub trait Serve: Send + Sync + 'static {
     /// Serves the connection until it is done. `stopping` turns true when its listener closes.
     async fn serve(&self, stream: Stream, stopping: &watch::Receiver<bool>);
+
+    /// Serves one request of a connection that has many at once.
+    async fn serve_request(&self, session: ServerSession, stopping: &watch::Receiver<bool>);
 }
 
 /// One thread's share of the work.
@@ -83,6 +87,8 @@ mod tests {
     #[async_trait]
     impl Serve for Nobody {
         async fn serve(&self, _: Stream, _: &watch::Receiver<bool>) {}
+
+        async fn serve_request(&self, _: ServerSession, _: &watch::Receiver<bool>) {}
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The client's side of a connection, as Pingora reads and writes it.
 
+use std::any::Any;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
@@ -65,11 +66,7 @@ impl ClientStream {
         // Both cells are new and empty.
         let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
         let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
-        // The proxy's phases find the connection here; the head is what the type asks for and nobody reads.
-        let proxy_digest = ResponseHeader::build(StatusCode::OK, Some(0)).ok().map(|head| {
-            let connection: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&connection));
-            Arc::new(ProxyDigest::new(Box::new(head), Some(connection)))
-        });
+        let proxy_digest = hidden(&connection);
         Self {
             channel: Some(channel),
             connection,
@@ -164,32 +161,16 @@ impl ClientStream {
                 self.refuse(StatusCode::REQUEST_TIMEOUT);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the head of the request took too long"))
             }
-            Waiting::Body => {
-                self.connection.is_late(Late::Client);
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the body of the request took too long"))
-            }
-            Waiting::Node | Waiting::Continue => Err(self.give_up(Late::Node)),
+            Waiting::Body => Err(self.connection.give_up_client()),
+            Waiting::Node | Waiting::Continue => Err(self.connection.give_up_node(Late::Node)),
         }
-    }
-
-    /// Ends the wait for a node.
-    fn give_up(&mut self, why: Late) -> io::Error {
-        self.connection.is_late(why);
-        self.connection.end_vigil();
-        // The next attempt, or the answer that says so, gets time of its own.
-        self.connection.progressed();
-        io::Error::new(io::ErrorKind::TimedOut, "the node took too long")
     }
 
     /// Ready when whoever is waited for has had its time, or will not use it.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.alarm.poll(cx, self.connection.deadline()));
-            match self.connection.look(clock::millis()) {
-                Look::GoesOn => {}
-                Look::GivenUp => return Poll::Ready(Err(self.give_up(Late::GivenUp))),
-                Look::TimeIsUp => return Poll::Ready(self.expire()),
-            }
+        match ready!(self.connection.poll_wait(&mut self.alarm, cx)) {
+            Look::GivenUp => Poll::Ready(Err(self.connection.give_up_node(Late::GivenUp))),
+            Look::GoesOn | Look::TimeIsUp => Poll::Ready(self.expire()),
         }
     }
 
@@ -251,7 +232,14 @@ impl ClientStream {
     }
 }
 
-fn cut() -> io::Error {
+/// Where the proxy's phases find the connection; the head is what the type asks for and nobody reads.
+pub(super) fn hidden(connection: &Arc<Connection>) -> Option<Arc<ProxyDigest>> {
+    let head = ResponseHeader::build(StatusCode::OK, Some(0)).ok()?;
+    let connection: Box<dyn Any + Send + Sync> = Box::new(Arc::clone(connection));
+    Some(Arc::new(ProxyDigest::new(Box::new(head), Some(connection))))
+}
+
+pub(super) fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "bookend stops")
 }
 

@@ -30,6 +30,28 @@ impl Limit {
     }
 }
 
+/// What a client of HTTP/2 does that nobody has to put up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flood {
+    /// It gives up nearly all that it asks for (CVE-2023-44487).
+    Resets,
+    /// What it asks for is again and again no request.
+    Malformed,
+}
+
+impl Flood {
+    /// Every kind.
+    const ALL: [Self; 2] = [Self::Resets, Self::Malformed];
+
+    /// The name, as metrics and logs have it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Resets => "resets",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
 /// How a TLS handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
@@ -72,6 +94,15 @@ impl Observer {
         let limit = limit.as_str();
         self.refusals.warn((self.now)(), |left_out| {
             format!("connection refused client={} limit={limit}{left_out}", named(client))
+        });
+    }
+
+    /// A connection was closed because of what its client does with it.
+    pub fn flooded(&self, client: Option<IpAddr>, flood: Flood) {
+        let flood = flood.as_str();
+        self.metrics.connections.floods.with_label_values(&[flood]).inc();
+        self.refusals.warn((self.now)(), |left_out| {
+            format!("connection closed client={} flood={flood}{left_out}", named(client))
         });
     }
 
@@ -123,6 +154,7 @@ pub(super) fn named(client: Option<IpAddr>) -> String {
 #[derive(Debug)]
 pub(super) struct ConnectionMetrics {
     refused: IntCounterVec,
+    floods: IntCounterVec,
     handshakes: IntCounterVec,
     certificates: IntGaugeVec,
 }
@@ -138,6 +170,15 @@ impl ConnectionMetrics {
         for limit in [Limit::InAll, Limit::ForClient] {
             refused.with_label_values(&[limit.as_str()]);
         }
+        let floods = counters(
+            registry,
+            "bookend_http2_floods_total",
+            "Connections that were closed because of what their client did with them, by what that was.",
+            &["kind"],
+        )?;
+        for flood in Flood::ALL {
+            floods.with_label_values(&[flood.as_str()]);
+        }
         let handshakes = counters(
             registry,
             "bookend_tls_handshakes_total",
@@ -151,7 +192,7 @@ impl ConnectionMetrics {
         let help = "Until when the certificates of a listener are good, in seconds since 1970.";
         let certificates = IntGaugeVec::new(Opts::new(name, help), &["listener", "name"])?;
         registry.register(Box::new(certificates.clone()))?;
-        Ok(Self { refused, handshakes, certificates })
+        Ok(Self { refused, floods, handshakes, certificates })
     }
 
     fn refused(&self, limit: Limit) {

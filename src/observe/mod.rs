@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 
 pub use self::access_log::{AccessLog, Asked, OpenError, Prepared, Record};
 pub use self::announcements::Announced;
-pub use self::connections::{Handshake, Limit};
+pub use self::connections::{Flood, Handshake, Limit};
 use self::feed::Feed;
 pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::metrics::Metrics;

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::framing;
 use crate::generation::Current;
 use crate::headers::{self, RequestId};
-use crate::listen::Connection;
+use crate::listen::{BOUNDS, Connection};
 use crate::retry;
 use crate::routing;
 
@@ -38,8 +38,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
     if session.req_header().version < Version::HTTP_11 {
         session.set_ignore_info_resp(true);
     }
-    check_target(session)?;
-    check_host(session)?;
+    check_parts(session)?;
     check_head(session, context)?;
     check_scheme(session, context, current)?;
     let route = find_route(session, context)?;
@@ -62,22 +61,19 @@ fn connection(session: &Session) -> Option<Arc<Connection>> {
     digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
 }
 
-/// What is no path and not the `*` of `OPTIONS *` is read by every server in its own way.
-fn check_target(session: &Session) -> Result<(), Cause> {
+/// Refuses what the parts of a request of HTTP/2 leave unclear. With HTTP/1 the front door has read every byte before.
+fn check_parts(session: &Session) -> Result<(), Cause> {
     let head = session.req_header();
-    let begins =
-        |with: &[u8]| head.raw_path().get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
-    // Pingora escapes what it cannot read: `GET  /x` is for `%20/x` then, and no server would see the same in it.
-    let is_read = begins(b"/") || head.raw_path() == b"*" || begins(b"http://") || begins(b"https://");
-    if is_read { Ok(()) } else { Err(Cause::TargetInvalid) }
-}
-
-/// HTTP/1.1 wants one host, no more and no less (RFC 9112, 3.2).
-fn check_host(session: &Session) -> Result<(), Cause> {
-    let head = session.req_header();
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let is_one = hosts.next().is_some() && hosts.next().is_none();
-    if head.version != Version::HTTP_11 || is_one { Ok(()) } else { Err(Cause::HostUnclear) }
+    if head.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let request = framing::Parsed {
+        method: &head.method,
+        target: head.raw_path(),
+        authority: head.uri.authority().map(|authority| authority.as_str()),
+        fields: &head.headers,
+    };
+    request.check(BOUNDS).map_err(Cause::Malformed)
 }
 
 /// Sends on who came without TLS for a host that a certificate is for.
@@ -110,7 +106,10 @@ fn check_scheme(session: &Session, context: &Context, current: &Current) -> Resu
 fn host(head: &RequestHeader) -> Option<&str> {
     match framing::split_url(head.raw_path()) {
         Some((host, _)) => std::str::from_utf8(host).ok(),
-        None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+        None => match head.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+        },
     }
 }
 

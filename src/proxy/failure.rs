@@ -16,7 +16,7 @@ use super::finish::Finishing;
 use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
-use crate::framing;
+use crate::framing::{self, Flaw};
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
@@ -31,10 +31,8 @@ pub(super) enum Cause {
     Elsewhere(HeaderValue),
     /// No route takes it.
     NoRoute,
-    /// Its target is no path.
-    TargetInvalid,
-    /// It does not say for which host it is, or says it twice.
-    HostUnclear,
+    /// It could be read in two ways, or in none.
+    Malformed(Flaw),
     /// Its head is too large.
     HeadTooLarge,
     /// Its body is too large.
@@ -65,7 +63,8 @@ impl Cause {
         match self {
             Self::Elsewhere(_) => Some(StatusCode::PERMANENT_REDIRECT),
             Self::NoRoute => Some(StatusCode::NOT_FOUND),
-            Self::TargetInvalid | Self::HostUnclear | Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
+            Self::Malformed(flaw) => Some(flaw.status()),
+            Self::BodyInvalid => Some(StatusCode::BAD_REQUEST),
             Self::HeadTooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Some(StatusCode::REQUEST_TIMEOUT),
@@ -95,8 +94,7 @@ impl Cause {
             Self::Internal => Outcome::Internal,
             Self::ClientGone => Outcome::ClientGone,
             Self::NoRoute
-            | Self::TargetInvalid
-            | Self::HostUnclear
+            | Self::Malformed(_)
             | Self::HeadTooLarge
             | Self::BodyTooLarge
             | Self::BodyTooSlow
@@ -119,8 +117,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Elsewhere(_) => f.write_str("sent on to TLS"),
             Self::NoRoute => f.write_str("no route"),
-            Self::TargetInvalid => f.write_str("target is no path"),
-            Self::HostUnclear => f.write_str("not one host"),
+            Self::Malformed(flaw) => write!(f, "malformed: {}", flaw.as_str()),
             Self::HeadTooLarge => f.write_str("head too large"),
             Self::BodyTooLarge => f.write_str("body too large"),
             Self::BodyTooSlow => f.write_str("body too slow"),

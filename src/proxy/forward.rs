@@ -62,6 +62,9 @@ pub(super) fn request(
         };
         request.insert_header(header::HOST, host)?;
     }
+    if session.req_header().version == Version::HTTP_2 {
+        put_together(request)?;
+    }
     if request.headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
         context.client_waits_for_node();
     }
@@ -70,6 +73,21 @@ pub(super) fn request(
             request.insert_header(RequestId::HEADER, asker.id.value().clone())
         }
         _ => Ok(()),
+    }
+}
+
+/// Makes one line of cookies that came one by one (RFC 9113, 8.2.3), and has no node wait for a client that is never asked to
+/// go on: Pingora passes no 100 to HTTP/2.
+fn put_together(request: &mut RequestHeader) -> pingora::Result<()> {
+    request.remove_header(&header::EXPECT);
+    let cookies: Vec<&[u8]> =
+        request.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    match cookies.as_slice() {
+        [] | [_] => Ok(()),
+        cookies => match HeaderValue::try_from(cookies.join(&b"; "[..])) {
+            Ok(cookies) => request.insert_header(header::COOKIE, cookies),
+            Err(_) => Ok(()),
+        },
     }
 }
 

@@ -27,6 +27,7 @@ use bytes::Bytes;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::http::ServerSession;
 use pingora::protocols::{Digest, Stream};
 use pingora::server::configuration::ServerConf;
 use pingora::upstreams::peer::HttpPeer;
@@ -89,6 +90,10 @@ impl Service {
 impl Serve for Service {
     async fn serve(&self, stream: Stream, stopping: &watch::Receiver<bool>) {
         self.http.process_new(stream, stopping).await;
+    }
+
+    async fn serve_request(&self, session: ServerSession, stopping: &watch::Receiver<bool>) {
+        self.http.process_new_http(session, stopping).await;
     }
 }
 

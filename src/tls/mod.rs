@@ -45,7 +45,7 @@ impl Tls {
         for (index, listener) in config.listeners.iter().enumerate() {
             let Some(settings) = &listener.tls else { continue };
             let known = in_use.and_then(|tls| tls.terminators.get(&listener.address));
-            match Terminator::load(settings, index, known) {
+            match Terminator::load(settings, listener.http2, index, known) {
                 Ok(terminator) => drop(terminators.insert(listener.address.clone(), terminator)),
                 Err(found) => faults.extend(found),
             }

@@ -26,9 +26,10 @@ pub struct Terminator {
 }
 
 impl Terminator {
-    /// Reads what listener number `index` needs; `known` is the one in use at its address.
+    /// Reads what listener number `index` needs, whose clients may speak HTTP/2 if it has that; `known` is the one in use at its address.
     pub(super) fn load(
         settings: &config::Tls,
+        has_http2: bool,
         index: usize,
         known: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, Vec<FileFault>> {
@@ -43,7 +44,7 @@ impl Terminator {
         let authorities = clients.map(|clients| client::authorities(clients, &mut stamps)).transpose();
         match authorities {
             Ok(authorities) if faults.is_empty() => {
-                Self::put_together(settings, known, &loaded, authorities, stamps)
+                Self::put_together((settings, has_http2), known, &loaded, authorities, stamps)
                     .map(Arc::new)
                     .map_err(|why| vec![unusable(index, &why)])
             }
@@ -56,7 +57,7 @@ impl Terminator {
     }
 
     fn put_together(
-        settings: &config::Tls,
+        (settings, has_http2): (&config::Tls, bool),
         known: Option<&Arc<Self>>,
         loaded: &[Loaded],
         authorities: Option<client::Authorities>,
@@ -68,7 +69,10 @@ impl Terminator {
         let tickets = known.filter(|known| known.has_rules(settings, bytes.as_deref()));
         let tickets = tickets.map(|known| Arc::clone(&known.server.ticketer));
         let tickets = tickets.map_or_else(aws_lc_rs::Ticketer::new, Ok)?;
-        let server = server(settings, Arc::clone(&keys), authorities, tickets)?;
+        let mut server = server(settings, Arc::clone(&keys), authorities, tickets)?;
+        if has_http2 {
+            server.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         Ok(Self { settings: settings.clone(), server: Arc::new(server), keys, authorities: bytes, stamps })
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::header;
+use http::{Version, header};
 use pingora_proxy::Session;
 
 use super::super::admit::body_length;
@@ -68,7 +68,8 @@ fn end(ended: pingora::Result<()>, context: &mut Context) -> pingora::Result<()>
 /// Ready when the client leaves, as far as that can be seen: behind a long body that nobody has read it cannot. A short one
 /// is read meanwhile, and kept.
 async fn client_leaves(session: &mut Session, connection: Option<&Connection>) -> Box<pingora::Error> {
-    if !session.as_mut().is_body_done() {
+    // A stream of HTTP/2 says that it is given up whatever else comes; a connection says it behind all that was sent.
+    if session.req_header().version < Version::HTTP_2 && !session.as_mut().is_body_done() {
         let is_short = body_length(session).is_some_and(|length| length <= READ_AHEAD);
         if !is_short || session.req_header().headers.contains_key(header::EXPECT) {
             return std::future::pending().await;

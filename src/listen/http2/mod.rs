@@ -1,0 +1,191 @@
+//! HTTP/2 (RFC 9113): one connection, and each of its streams a request of its own.
+//!
+//! Pingora's own loop would do, but it has no deadline, and no limit on what a client may begin and give up again. Here
+//! each stream gets a [`Connection`] of its own, as if it had come alone, so that all above treats both versions alike; the
+//! time that it may wait is kept by what is laid over its session ([`Timed`]).
+
+mod streams;
+mod timed;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::Connection as Wire;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, handshake};
+use pingora::protocols::{Digest, GetSocketDigest, SocketDigest, Stream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use self::streams::{Place, Streams};
+use self::timed::Timed;
+use super::alarm::Alarm;
+use super::connection::Connection;
+use super::cut;
+use super::peer::Peer;
+use super::shard::Serve;
+use super::stream::{ClientStream, hidden};
+use crate::clock;
+use crate::observe::{Flood, Observer};
+use crate::session;
+
+/// How much of a body a client may send ahead, on one stream and on all of them.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// How long a client that was told that the connection ends has to close it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A connection that speaks HTTP/2.
+pub(super) struct Http2 {
+    pub(super) peer: Arc<Peer>,
+    pub(super) service: Arc<dyn Serve>,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) cutting: watch::Receiver<bool>,
+    pub(super) observer: Arc<Observer>,
+}
+
+/// What happened on a connection.
+enum Event {
+    /// Its listener closes.
+    Stopping,
+    /// A request came.
+    Request(Box<HttpSession>),
+    /// What came is none.
+    Malformed,
+    /// A stream has ended.
+    Ended,
+    /// Nothing, for as long as that may go on.
+    Quiet,
+    /// The connection is over.
+    Over,
+}
+
+impl Http2 {
+    /// Serves `stream` until the connection is done, and all of its requests with it.
+    pub(super) async fn serve(self, stream: ClientStream) {
+        let socket = stream.get_socket_digest();
+        let (options, head) = {
+            let listener = self.peer.listener();
+            (options(listener.limits.streams, listener.limits.head), listener.timeouts.head)
+        };
+        // Who cannot even begin is nobody's client.
+        let Ok(Ok(wire)) = timeout(head, handshake(Box::new(stream), Some(options))).await else { return };
+        let streams = Arc::<Streams>::default();
+        self.accept(wire, socket, &streams, head).await;
+        streams.all_ended().await;
+    }
+
+    async fn accept(
+        &self,
+        mut wire: Wire<Stream, Bytes>,
+        socket: Option<Arc<SocketDigest>>,
+        streams: &Arc<Streams>,
+        first_request: Duration,
+    ) {
+        let (mut stopping, mut alarm) = (self.stopping.clone(), Alarm::default());
+        let mut stopping = pin!(stopping.wait_for(|&is_stopping| is_stopping));
+        let mut is_ending = false;
+        let mut quiet_until = in_millis(first_request);
+        let mut next = self.next(socket.as_ref());
+        loop {
+            let event = tokio::select! {
+                biased;
+                _ = &mut stopping, if !is_ending => Event::Stopping,
+                event = request(&mut wire, &next.1, streams.have_room(self.most())) => event,
+                () = streams.one_ended() => Event::Ended,
+                () = poll_fn(|cx| alarm.poll(cx, quiet_until)) => Event::Quiet,
+            };
+            match event {
+                Event::Request(session) => {
+                    quiet_until = u64::MAX;
+                    let (connection, _) = std::mem::replace(&mut next, self.next(socket.as_ref()));
+                    self.spawn(session, connection, streams.enter());
+                }
+                Event::Malformed => streams.malformed(clock::millis()),
+                Event::Ended if streams.are_none() => {
+                    let limit = if is_ending { LAST_WORDS } else { self.peer.listener().timeouts.keep_alive };
+                    quiet_until = in_millis(limit);
+                }
+                Event::Ended => {}
+                Event::Stopping | Event::Quiet if !is_ending => {
+                    is_ending = true;
+                    wire.graceful_shutdown();
+                    quiet_until = if streams.are_none() { in_millis(LAST_WORDS) } else { u64::MAX };
+                }
+                Event::Stopping | Event::Quiet | Event::Over => return,
+            }
+            if let Some(flood) = streams.flood() {
+                return self.turn_away(wire, flood).await;
+            }
+        }
+    }
+
+    fn most(&self) -> usize {
+        self.peer.listener().limits.streams as usize
+    }
+
+    /// What the next stream is known by, to the phases above.
+    fn next(&self, socket: Option<&Arc<SocketDigest>>) -> (Arc<Connection>, Arc<Digest>) {
+        let connection = Arc::new(Connection::new(Arc::clone(&self.peer)));
+        let digest = Digest {
+            ssl_digest: None,
+            timing_digest: Vec::new(),
+            proxy_digest: hidden(&connection),
+            socket_digest: socket.cloned(),
+        };
+        (connection, Arc::new(digest))
+    }
+
+    fn spawn(&self, mut session: Box<HttpSession>, connection: Arc<Connection>, place: Place) {
+        // Of all that takes its time only the writing waits where nothing of ours is asked.
+        session.set_write_timeout(Some(connection.listener().timeouts.write));
+        connection.await_body();
+        let real = Box::new(ServerSession::new_http2(*session));
+        let (service, peer) = (Arc::clone(&self.service), Arc::clone(&self.peer));
+        let (stopping, cutting) = (self.stopping.clone(), self.cutting.clone());
+        tokio::spawn(async move {
+            let session = session::overlay(real, Timed::new(connection, place));
+            cut::serve(service.serve_request(session, &stopping), &peer, cutting).await;
+        });
+    }
+
+    /// Ends the connection of a client that does nothing but harm.
+    async fn turn_away(&self, mut wire: Wire<Stream, Bytes>, flood: Flood) {
+        self.observer.flooded(self.peer.client().map(|client| client.ip()), flood);
+        wire.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        let _ = timeout(LAST_WORDS, poll_fn(|cx| wire.poll_closed(cx))).await;
+    }
+}
+
+/// The next request; without room for one, the end of the connection. Either drives all of its streams.
+async fn request(wire: &mut Wire<Stream, Bytes>, digest: &Arc<Digest>, has_room: bool) -> Event {
+    if !has_room {
+        let _ = poll_fn(|cx| wire.poll_closed(cx)).await;
+        return Event::Over;
+    }
+    match HttpSession::from_h2_conn(wire, Arc::clone(digest)).await {
+        Ok(Some(H2Accept::Session(session))) => Event::Request(Box::new(session)),
+        Ok(Some(H2Accept::Rejected)) => Event::Malformed,
+        Ok(None) | Err(_) => Event::Over,
+    }
+}
+
+fn options(streams: u32, head: u64) -> H2Options {
+    let mut options = H2Options::new();
+    options
+        .max_concurrent_streams(streams)
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    options
+}
+
+/// So long from now, in milliseconds of the clock.
+fn in_millis(time: Duration) -> u64 {
+    clock::millis().saturating_add(clock::to_millis(time))
+}

@@ -1,0 +1,77 @@
+//! A client at the other end of a connection, and how it came.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
+
+use crate::config;
+
+/// What a client and bookend have agreed on by TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Security {
+    /// Whom the client's certificate is for (RFC 4514); `None` if it showed none.
+    pub client: Option<String>,
+}
+
+/// What is the same for all that comes over a connection.
+#[derive(Debug)]
+pub struct Peer {
+    client: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+    listener: Arc<ArcSwap<config::Listener>>,
+    /// What was agreed on; `None` where no TLS is spoken.
+    security: Option<Security>,
+    closing: watch::Receiver<bool>,
+    /// It has had all the time there is.
+    is_cut: AtomicBool,
+}
+
+impl Peer {
+    pub(super) fn new(
+        client: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        listener: Arc<ArcSwap<config::Listener>>,
+        security: Option<Security>,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
+        Self { client, local, listener, security, closing, is_cut: AtomicBool::new(false) }
+    }
+
+    /// The address the client connected from; over a Unix socket it has none.
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.client
+    }
+
+    /// The address the client connected to; a Unix socket has none.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.local
+    }
+
+    /// What was agreed on by TLS; `None` where none is spoken.
+    pub fn security(&self) -> Option<&Security> {
+        self.security.as_ref()
+    }
+
+    /// The settings of its listener, as they are now.
+    pub fn listener(&self) -> Guard<Arc<config::Listener>> {
+        self.listener.load()
+    }
+
+    /// Whether its listener has closed: the answer under way is its last.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// From now on its stream fails: the process stops, and what is under way has had its time.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was cut because the process stops.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+}
