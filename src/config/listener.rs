@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::bounds;
 use super::locate::Place;
+use super::proxy_protocol::{self, ProxyProtocol};
 use super::read::{Fault, Fields, Value, fault, shown};
 use super::tls::{self, Tls};
 use crate::model::{AddressError, ListenAddress, NodeAddress, TrustedProxies};
@@ -20,6 +21,8 @@ pub struct Listener {
     pub address: ListenAddress,
     /// The permissions of its Unix socket's file.
     pub socket_mode: u32,
+    /// From whom the PROXY protocol is spoken to it; `None` if it is not.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
     pub trusted_proxies: TrustedProxies,
     /// Whether nodes also get `Forwarded` (RFC 7239).
@@ -110,6 +113,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
         true => v.fail(Fault::new("only a Unix socket has a mode").help("remove the key")),
         false => socket_mode(v),
     });
+    let proxy_protocol = fields.read("proxy_protocol", proxy_protocol::read);
     let trusted_proxies = fields.read("trusted_proxies", trusted_proxies);
     let forwarded = fields.read("forwarded", |v| v.boolean());
     let tls = fields.read("tls", tls::read);
@@ -125,6 +129,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
     Some(Listener {
         address: address?,
         socket_mode: socket_mode.unwrap_or(SOCKET_MODE),
+        proxy_protocol,
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         forwarded: forwarded.unwrap_or_default(),
         tls,
@@ -183,7 +188,8 @@ fn socket_mode(value: Value<'_>) -> Option<u32> {
     }
 }
 
-fn trusted_proxies(value: Value<'_>) -> Option<TrustedProxies> {
+/// Reads IP addresses, networks and the word `unix`.
+pub(super) fn trusted_proxies(value: Value<'_>) -> Option<TrustedProxies> {
     let mut trusted = TrustedProxies::default();
     let networks = value.each_or_one("an IP address or network, or `unix`", |value| {
         if value.is_text() && value.text("a word") == Some("unix") {

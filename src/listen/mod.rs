@@ -13,6 +13,7 @@ mod cut;
 mod door;
 mod handshake;
 mod intake;
+mod introduction;
 mod limits;
 mod linger;
 mod refusal;

@@ -119,12 +119,14 @@ impl Socket {
         self.poll_peek(cx, &mut [0])
     }
 
-    fn poll_peek(&mut self, cx: &mut Context<'_>, byte: &mut [u8; 1]) -> Poll<io::Result<usize>> {
+    /// Ready with the number of bytes that can be read now, which are in `bytes` and stay where they are; 0 is the client's
+    /// end.
+    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(tcp) => tcp.poll_peek(cx, &mut ReadBuf::new(byte)),
+            Self::Tcp(tcp) => tcp.poll_peek(cx, &mut ReadBuf::new(bytes)),
             Self::Unix(unix) => loop {
                 ready!(unix.poll_read_ready(cx))?;
-                let look = || Ok(recv(&*unix, &mut *byte, RecvFlags::PEEK)?.0);
+                let look = || Ok(recv(&*unix, &mut *bytes, RecvFlags::PEEK)?.0);
                 match unix.try_io(Interest::READABLE, look) {
                     Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
                     looked => return Poll::Ready(looked),

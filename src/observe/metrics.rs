@@ -12,6 +12,7 @@ use prometheus::{
 use super::announcements::AnnouncementMetrics;
 use super::connections::ConnectionMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
+use super::introductions::IntroductionMetrics;
 use super::journal::JournalMetrics;
 use super::operators::OperatorMetrics;
 use super::refusals::RefusalMetrics;
@@ -41,6 +42,7 @@ pub struct Metrics {
     pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
     pub(super) connections: ConnectionMetrics,
+    pub(super) introductions: IntroductionMetrics,
     pub(super) refusals: RefusalMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
@@ -89,6 +91,7 @@ impl Metrics {
             )?,
             reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
             connections: ConnectionMetrics::new(&registry)?,
+            introductions: IntroductionMetrics::new(&registry)?,
             node_transitions: counters(
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",

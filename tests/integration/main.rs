@@ -39,6 +39,7 @@ mod openapi;
 mod overload;
 mod parking;
 mod passed;
+mod proxy_protocol;
 mod recall;
 mod redundancy;
 mod reload;
