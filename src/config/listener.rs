@@ -59,6 +59,10 @@ pub struct ClientLimits {
     pub connections_per_client: Option<NonZeroUsize>,
     /// The head of a request, in bytes.
     pub head: u64,
+    /// The fields of a request's head.
+    pub fields: usize,
+    /// The target of a request, in bytes.
+    pub target: usize,
     /// The body of a request, in bytes; `None` is no limit.
     pub body: Option<u64>,
 }
@@ -80,7 +84,13 @@ impl Default for ClientTimeouts {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None }
+        Self {
+            connections_per_client: NonZeroUsize::new(16_384),
+            head: 64 * 1024,
+            fields: 100,
+            target: 8 * 1024,
+            body: None,
+        }
     }
 }
 
@@ -246,8 +256,14 @@ fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
             })
             .map_or(default.connections_per_client, |most| most.and_then(NonZeroUsize::new)),
         head: fields.read("head", |v| v.size(bounds::HEAD)).unwrap_or(default.head),
+        fields: fields.read("fields", |v| v.whole(bounds::FIELDS)).unwrap_or(default.fields),
+        target: fields.read("target", target).unwrap_or(default.target),
         body: fields
             .read("body", |v| v.or_off("a size like `10MiB`", |v| v.size(bounds::BODY)))
             .unwrap_or(default.body),
     })
+}
+
+fn target(value: Value<'_>) -> Option<usize> {
+    usize::try_from(value.size(bounds::TARGET_SIZE)?).ok()
 }

@@ -26,7 +26,7 @@ use super::linger;
 use super::refusal::{Refusal, status_of};
 
 use crate::clock;
-use crate::framing::Flaw;
+use crate::framing::{Bounds, Flaw};
 use crate::observe::Observer;
 
 /// Answers up to this size leave in one system call, head and body together.
@@ -70,12 +70,16 @@ impl ClientStream {
             let connection: Box<dyn std::any::Any + Send + Sync> = Box::new(Arc::clone(&connection));
             Arc::new(ProxyDigest::new(Box::new(head), Some(connection)))
         });
+        let intake = {
+            let limits = &connection.listener().limits;
+            Intake::new(Bounds { fields: limits.fields, target: limits.target })
+        };
         Self {
             channel: Some(channel),
             connection,
             observer,
             alarm: Alarm::default(),
-            intake: Intake::new(),
+            intake,
             unwritten: Vec::new(),
             stalled_since: None,
             is_refused: false,
