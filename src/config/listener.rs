@@ -65,6 +65,13 @@ pub struct ClientLimits {
     pub target: usize,
     /// The body of a request, in bytes; `None` is no limit.
     pub body: Option<u64>,
+    /// The least bytes a second of a request's body, over `body_rate_time` of waiting for it; 0 asks for nothing.
+    pub body_rate: u64,
+    /// For how long a body may be slower than `body_rate`.
+    pub body_rate_time: Duration,
+    /// The least bytes a second that a client takes of its answer, over `timeouts.write` of waiting for it; 0 asks for
+    /// nothing.
+    pub answer_rate: u64,
 }
 
 /// The permissions of a Unix socket where nobody says: for the user and the group of bookend.
@@ -90,6 +97,9 @@ impl Default for ClientLimits {
             fields: 100,
             target: 8 * 1024,
             body: None,
+            body_rate: 1024,
+            body_rate_time: Duration::from_secs(30),
+            answer_rate: 1024,
         }
     }
 }
@@ -261,9 +271,19 @@ fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
         body: fields
             .read("body", |v| v.or_off("a size like `10MiB`", |v| v.size(bounds::BODY)))
             .unwrap_or(default.body),
+        body_rate: fields.read("body_rate", rate).unwrap_or(default.body_rate),
+        body_rate_time: fields
+            .read("body_rate_time", |v| v.duration(bounds::RATE_TIME))
+            .unwrap_or(default.body_rate_time),
+        answer_rate: fields.read("answer_rate", rate).unwrap_or(default.answer_rate),
     })
 }
 
 fn target(value: Value<'_>) -> Option<usize> {
     usize::try_from(value.size(bounds::TARGET_SIZE)?).ok()
+}
+
+/// Reads bytes a second, or `off`.
+pub(super) fn rate(value: Value<'_>) -> Option<u64> {
+    value.size_or_off(bounds::RATE)
 }

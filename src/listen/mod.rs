@@ -16,12 +16,15 @@ mod intake;
 mod introduction;
 mod limits;
 mod linger;
+mod pace;
 mod refusal;
 mod shard;
 mod socket;
 mod stream;
+mod uptake;
 
 pub use connection::{Connection, Late, Security, Waiting};
 pub use door::{BindError, FrontDoor, Prepared};
 pub use limits::Limits;
+pub use pace::Pace;
 pub use shard::{Serve, Shard};

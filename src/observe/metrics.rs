@@ -16,6 +16,7 @@ use super::introductions::IntroductionMetrics;
 use super::journal::JournalMetrics;
 use super::operators::OperatorMetrics;
 use super::refusals::RefusalMetrics;
+use super::slowness::SlownessMetrics;
 use super::{Attempt, Ended, WaitEnd};
 use crate::retry::NotKept;
 
@@ -44,6 +45,7 @@ pub struct Metrics {
     pub(super) connections: ConnectionMetrics,
     pub(super) introductions: IntroductionMetrics,
     pub(super) refusals: RefusalMetrics,
+    pub(super) slowness: SlownessMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
@@ -92,6 +94,7 @@ impl Metrics {
             reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
             connections: ConnectionMetrics::new(&registry)?,
             introductions: IntroductionMetrics::new(&registry)?,
+            slowness: SlownessMetrics::new(&registry)?,
             node_transitions: counters(
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",

@@ -18,6 +18,7 @@ mod operators;
 mod redundancy;
 mod refusals;
 mod service;
+mod slowness;
 mod standing;
 mod tally;
 
@@ -37,6 +38,7 @@ pub use self::gauges::{NodeLease, NodeNow, Now, PoolNow, RedundancyNow};
 pub use self::introductions::Introduction;
 pub use self::metrics::Metrics;
 pub use self::operators::Denial;
+pub use self::slowness::TooSlow;
 pub use self::tally::{Latency, NodeTally, PoolTally, Tally, is_saved};
 use crate::config::Changes;
 use crate::incident::{Event, What};

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::framing;
 use crate::generation::Current;
 use crate::headers::{self, RequestId};
-use crate::listen::Connection;
+use crate::listen::{Connection, Pace};
 use crate::retry;
 use crate::routing;
 
@@ -49,6 +49,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
     if let Some(route) = context.route() {
         route.pool.budget().request(clock::millis());
     }
+    hold_to_pace(session, context);
     let affinity = Affinity::of(session, context);
     if let Some(admitted) = &mut context.admitted {
         admitted.affinity = affinity;
@@ -60,6 +61,16 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
 fn connection(session: &Session) -> Option<Arc<Connection>> {
     let digest = session.digest()?.proxy_digest.as_ref()?;
     digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+/// The body has to come as fast as its route or its listener asks; calls go on for as long as they like.
+fn hold_to_pace(session: &Session, context: &Context) {
+    let Some(connection) = &context.connection else { return };
+    let limits = &connection.listener().limits;
+    let rate = context.route().and_then(|route| route.body_rate).unwrap_or(limits.body_rate);
+    let content = session.req_header().headers.get(header::CONTENT_TYPE);
+    let is_call = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+    connection.hold_to(Pace::new(rate, limits.body_rate_time).filter(|_| !is_call));
 }
 
 /// What is no path and not the `*` of `OPTIONS *` is read by every server in its own way.

@@ -47,6 +47,7 @@ mod replay;
 mod routing;
 mod saying_no;
 mod service;
+mod slow_clients;
 mod start;
 mod sticky;
 mod stop;
