@@ -32,6 +32,7 @@ fn route(host: HostPattern, path: &str) -> Route {
             idle: second,
         },
         max_body: None,
+        body_rate: None,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Route {
     pub timeouts: config::NodeTimeouts,
     /// The largest body in bytes; the listener's limit where `None`.
     pub max_body: Option<u64>,
+    /// The least bytes a second of a body, 0 for none; the listener's where `None`.
+    pub body_rate: Option<u64>,
 }
 
 /// A configuration that could not be compiled; none that was parsed should end here.
@@ -154,6 +156,7 @@ impl Route {
             retry: Policy { rules: route.retry.clone() },
             timeouts: route.timeouts.clone(),
             max_body: route.max_body,
+            body_rate: route.body_rate,
         })
     }
 }

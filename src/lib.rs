@@ -18,7 +18,7 @@
 //!                                                   sessions with a part of ours
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
-//!    continuation  framing  terminal  lease  incident  redundancy
+//!    continuation  framing  terminal  lease  incident  redundancy  proxy_protocol
 //!  1 config                                        text → Config, or every Problem
 //!  0 model                                         values that cannot be wrong
 //! ```
@@ -61,6 +61,7 @@ pub mod observe;
 pub mod passed;
 pub mod probe;
 pub mod proxy;
+pub mod proxy_protocol;
 pub mod redundancy;
 pub mod reload;
 pub mod retry;

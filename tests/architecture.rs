@@ -30,6 +30,7 @@ const FLOORS: [&[&str]; 11] = [
         "lease",
         "incident",
         "terminal",
+        "proxy_protocol",
     ],
     &["clock", "observe"],
     &["balance", "tls", "journal", "state", "socket_file", "passed", "session"],

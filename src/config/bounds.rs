@@ -32,6 +32,15 @@ pub(super) const STREAMS: RangeInclusive<u32> = 1..=10_000;
 pub(super) const THREADS: RangeInclusive<usize> = 1..=1024;
 /// Bytes of a request's head.
 pub(super) const HEAD: RangeInclusive<u64> = 1024..=1024 * 1024 - 1;
+/// Fields of a request's head. Pingora takes no more.
+pub(super) const FIELDS: RangeInclusive<usize> = 1..=256;
+/// Bytes of a request's target.
+pub(super) const TARGET_SIZE: RangeInclusive<u64> = 128..=1024 * 1024 - 1;
+/// Bytes a second that are asked of a client.
+pub(super) const RATE: RangeInclusive<u64> = 1..=1 << 30;
+/// For how long a client may be slower than that.
+pub(super) const RATE_TIME: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(10 * 60);
 /// Bytes of a request's body.
 pub(super) const BODY: RangeInclusive<u64> = 1..=1 << 40;
 /// Bytes of one request's body that are kept.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::bounds;
 use super::locate::Place;
+use super::proxy_protocol::{self, ProxyProtocol};
 use super::read::{Fault, Fields, Value, fault, shown};
 use super::tls::{self, Tls};
 use crate::model::{AddressError, ListenAddress, NodeAddress, TrustedProxies};
@@ -20,6 +21,8 @@ pub struct Listener {
     pub address: ListenAddress,
     /// The permissions of its Unix socket's file.
     pub socket_mode: u32,
+    /// From whom the PROXY protocol is spoken to it; `None` if it is not.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
     pub trusted_proxies: TrustedProxies,
     /// Whether nodes also get `Forwarded` (RFC 7239).
@@ -58,10 +61,21 @@ pub struct ClientLimits {
     pub connections_per_client: Option<NonZeroUsize>,
     /// The head of a request, in bytes.
     pub head: u64,
+    /// The fields of a request's head.
+    pub fields: usize,
+    /// The target of a request, in bytes.
+    pub target: usize,
     /// The body of a request, in bytes; `None` is no limit.
     pub body: Option<u64>,
     /// Requests at once on one connection of HTTP/2.
     pub streams: u32,
+    /// The least bytes a second of a request's body, over `body_rate_time` of waiting for it; 0 asks for nothing.
+    pub body_rate: u64,
+    /// For how long a body may be slower than `body_rate`.
+    pub body_rate_time: Duration,
+    /// The least bytes a second that a client takes of its answer, over `timeouts.write` of waiting for it; 0 asks for
+    /// nothing.
+    pub answer_rate: u64,
 }
 
 /// The permissions of a Unix socket where nobody says: for the user and the group of bookend.
@@ -81,7 +95,17 @@ impl Default for ClientTimeouts {
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { connections_per_client: NonZeroUsize::new(16_384), head: 64 * 1024, body: None, streams: 100 }
+        Self {
+            connections_per_client: NonZeroUsize::new(16_384),
+            head: 64 * 1024,
+            fields: 100,
+            target: 8 * 1024,
+            body: None,
+            streams: 100,
+            body_rate: 1024,
+            body_rate_time: Duration::from_secs(30),
+            answer_rate: 1024,
+        }
     }
 }
 
@@ -114,6 +138,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
         true => v.fail(Fault::new("only a Unix socket has a mode").help("remove the key")),
         false => socket_mode(v),
     });
+    let proxy_protocol = fields.read("proxy_protocol", proxy_protocol::read);
     let trusted_proxies = fields.read("trusted_proxies", trusted_proxies);
     let forwarded = fields.read("forwarded", |v| v.boolean());
     let tls = fields.read("tls", tls::read);
@@ -130,6 +155,7 @@ fn read(fields: &Fields<'_>, first_at: &mut HashMap<ListenAddress, Place>) -> Op
     Some(Listener {
         address: address?,
         socket_mode: socket_mode.unwrap_or(SOCKET_MODE),
+        proxy_protocol,
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         forwarded: forwarded.unwrap_or_default(),
         http2: http2.unwrap_or(tls.is_some()),
@@ -189,7 +215,8 @@ fn socket_mode(value: Value<'_>) -> Option<u32> {
     }
 }
 
-fn trusted_proxies(value: Value<'_>) -> Option<TrustedProxies> {
+/// Reads IP addresses, networks and the word `unix`.
+pub(super) fn trusted_proxies(value: Value<'_>) -> Option<TrustedProxies> {
     let mut trusted = TrustedProxies::default();
     let networks = value.each_or_one("an IP address or network, or `unix`", |value| {
         if value.is_text() && value.text("a word") == Some("unix") {
@@ -246,9 +273,25 @@ fn read_limits(value: Value<'_>) -> Option<ClientLimits> {
             })
             .map_or(default.connections_per_client, |most| most.and_then(NonZeroUsize::new)),
         head: fields.read("head", |v| v.size(bounds::HEAD)).unwrap_or(default.head),
+        fields: fields.read("fields", |v| v.whole(bounds::FIELDS)).unwrap_or(default.fields),
+        target: fields.read("target", target).unwrap_or(default.target),
         body: fields
             .read("body", |v| v.or_off("a size like `10MiB`", |v| v.size(bounds::BODY)))
             .unwrap_or(default.body),
         streams: fields.read("streams", |v| v.whole(bounds::STREAMS)).unwrap_or(default.streams),
+        body_rate: fields.read("body_rate", rate).unwrap_or(default.body_rate),
+        body_rate_time: fields
+            .read("body_rate_time", |v| v.duration(bounds::RATE_TIME))
+            .unwrap_or(default.body_rate_time),
+        answer_rate: fields.read("answer_rate", rate).unwrap_or(default.answer_rate),
     })
+}
+
+fn target(value: Value<'_>) -> Option<usize> {
+    usize::try_from(value.size(bounds::TARGET_SIZE)?).ok()
+}
+
+/// Reads bytes a second, or `off`.
+pub(super) fn rate(value: Value<'_>) -> Option<u64> {
+    value.size_or_off(bounds::RATE)
 }

@@ -6,6 +6,7 @@ use std::hash::Hash;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::listener;
 use super::locate::Place;
 use super::pool::{self, Pools};
 use super::read::{Fault, Fields, Value, shown};
@@ -34,6 +35,8 @@ pub struct Route {
     pub timeouts: NodeTimeouts,
     /// The largest body in bytes; the listener's unless told.
     pub max_body: Option<u64>,
+    /// The least bytes a second of a body, 0 for none; the listener's unless told.
+    pub body_rate: Option<u64>,
 }
 
 /// Reads all routes; no two may have the same name or take the same requests.
@@ -85,6 +88,7 @@ impl<'a> Reader<'a> {
         retry = fields.read("retry", |v| pool::read_retry(v, &retry)).unwrap_or(retry);
         timeouts = fields.read("timeouts", |v| pool::read_timeouts(v, &timeouts)).unwrap_or(timeouts);
         let max_body = fields.read("max_body", |v| v.size(bounds::BODY));
+        let body_rate = fields.read("body_rate", listener::rate);
 
         let Conditions { hosts, path, methods, headers } = conditions?;
         if let Some(first) = self.matches.add(&hosts, &path, &methods, &headers, item.place()) {
@@ -94,7 +98,8 @@ impl<'a> Reader<'a> {
             );
         }
         let name = name.or_else(|| derived_name(item.index()?.saturating_add(1), None))?;
-        Some(Route { name, hosts, path, methods, headers, pool: pool?, retry, timeouts, max_body })
+        let pool = pool?;
+        Some(Route { name, hosts, path, methods, headers, pool, retry, timeouts, max_body, body_rate })
     }
 
     fn name(&mut self, value: Value<'_>) -> Option<Name> {

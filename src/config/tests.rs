@@ -141,7 +141,8 @@ fn limits_can_be_off() {
     let text = SMALLEST.replace("address: 0.0.0.0:8080", &format!("address: '[::1]:80'\n    {limits}"));
     let listener = &read(&text).listeners[0];
     assert_eq!(listener.address.to_string(), "[::1]:80");
-    let wanted = ClientLimits { connections_per_client: None, head: 1024, body: Some(10 * 1024 * 1024) };
+    let body = Some(10 * 1024 * 1024);
+    let wanted = ClientLimits { connections_per_client: None, head: 1024, body, ..ClientLimits::default() };
     assert_eq!(listener.limits, wanted);
 }
 

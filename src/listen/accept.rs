@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::channel::Channel;
 use super::connection::Connection;
 use super::handshake::{Agreed, Broken, begins_http2, secure};
 use super::http2::Http2;
+use super::introduction::{self, Duty, Unheard};
 use super::limits::{Full, Limits, Seat};
 use super::peer::{Peer, Security};
 use super::refusal::Refusal;
@@ -24,7 +26,8 @@ use super::stream::ClientStream;
 use super::{cut, linger};
 use crate::config;
 use crate::model::ListenAddress;
-use crate::observe::{Limit, Observer};
+use crate::observe::{Introduction, Limit, Observer};
+use crate::proxy_protocol::Source;
 use crate::tls::Terminator;
 
 /// The pause after accepting failed for want of descriptors or memory.
@@ -78,23 +81,27 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, socket: Socket, client: Option<SocketAddr>) {
+    fn admit(&self, socket: Socket, peer: Option<SocketAddr>) {
         let settings = self.settings.load();
-        let address = client.map(|client| client.ip());
-        let is_trusted = settings.trusted_proxies.trust(address);
-        let most = settings.limits.connections_per_client.filter(|_| !is_trusted);
-        match self.limits.seat(address, most) {
-            Ok(seat) => self.hand_over(socket, client, seat),
-            Err(full) => self.refuse(socket, client, full),
+        let duty = Duty::of(peer, &settings);
+        // Whose connection it is shows later where somebody else passes it on.
+        let most = most_for(peer, &settings).filter(|_| duty != Duty::Introduce);
+        match self.limits.seat(peer.map(|peer| peer.ip()), most) {
+            Ok(seat) => self.hand_over(socket, peer, duty, seat),
+            Err(full) => {
+                let refusal = Refused { client: peer, full, is_plain: self.tls.load().is_none() };
+                refusal.tell(socket, &self.limits, &self.observer);
+            }
         }
     }
 
     /// Gives the connection to its shard. A socket that fails here was broken by its client already.
-    fn hand_over(&self, socket: Socket, client: Option<SocketAddr>, seat: Seat) {
+    fn hand_over(&self, socket: Socket, peer: Option<SocketAddr>, duty: Duty, seat: Seat) {
         let number = place(&self.shards, self.own);
         let Some(shard) = self.shards.get(number) else { return };
         let arrived = Arrived {
-            client,
+            client: peer,
+            duty,
             seat,
             settings: Arc::clone(&self.settings),
             tls: self.tls.load_full(),
@@ -117,24 +124,13 @@ impl Acceptor {
             serve(socket).await;
         });
     }
-
-    fn refuse(&self, socket: Socket, client: Option<SocketAddr>, full: Full) {
-        let (limit, status) = match full {
-            Full::InAll => (Limit::InAll, StatusCode::SERVICE_UNAVAILABLE),
-            Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
-        };
-        self.observer.connection_refused(client.map(|client| client.ip()), limit);
-        // In a flood the rest is closed without a word, and before keys were agreed on there is none to say it with.
-        let Some(room) = self.limits.refuse().filter(|_| self.tls.load().is_none()) else { return };
-        // A socket that was just accepted takes these few bytes or is broken anyway.
-        let _ = socket.try_write(&Refusal::new(status).bytes);
-        linger::close(Channel::Plain(socket), room);
-    }
 }
 
 /// A client that has come in.
 struct Arrived {
+    /// Whoever connected, until somebody else is introduced.
     client: Option<SocketAddr>,
+    duty: Duty,
     seat: Seat,
     settings: Arc<ArcSwap<config::Listener>>,
     tls: Option<Arc<Terminator>>,
@@ -144,9 +140,10 @@ struct Arrived {
 }
 
 impl Arrived {
-    /// Agrees on keys where TLS is spoken, and serves the connection until it is done.
+    /// Hears whose connection it is, agrees on keys where TLS is spoken, and serves it until it is done.
     async fn serve(mut self, socket: Socket, service: Arc<dyn Serve>) {
         let Ok(local) = socket.local_addr() else { return };
+        let Some(socket) = self.introduce(socket).await else { return };
         let Some((channel, security, is_http2)) = self.agree(socket).await else { return };
         let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
         let peer = Arc::new(Peer::new(client, local, settings, security, stopping.clone()));
@@ -180,6 +177,49 @@ impl Arrived {
     }
 
     /// `None` if there is nobody to serve.
+    async fn introduce(&mut self, mut socket: Socket) -> Option<Socket> {
+        let settings = self.settings.load_full();
+        let heard = match (self.duty, &settings.proxy_protocol) {
+            (Duty::Nothing, _) | (_, None) => return Some(socket),
+            (Duty::Introduce, Some(proxy)) => tokio::select! {
+                heard = introduction::hear(&mut socket, proxy.timeout) => heard,
+                _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+            },
+            (Duty::SpeakForItself, Some(_)) => tokio::select! {
+                heard = introduction::refuse(&mut socket, settings.timeouts.head) => match heard {
+                    Ok(()) => return Some(socket),
+                    Err(unheard) => Err(unheard),
+                },
+                _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+            },
+        };
+        match heard {
+            Ok(Source::Client(client)) => {
+                self.observer.introduced(Introduction::Client);
+                self.client = Some(client);
+            }
+            Ok(Source::Sender) => self.observer.introduced(Introduction::Sender),
+            Err(Unheard { how, why }) => {
+                let peer = self.client.map(|peer| peer.ip());
+                self.observer.introduction_refused(peer, how, &why);
+                return None;
+            }
+        }
+        self.take_seat(socket, &settings)
+    }
+
+    /// Counts the connection as one of the client that was introduced, if that may have another one.
+    fn take_seat(&mut self, socket: Socket, settings: &config::Listener) -> Option<Socket> {
+        let most = most_for(self.client, settings);
+        let Err(full) = self.seat.belong_to(self.client.map(|client| client.ip()), most) else {
+            return Some(socket);
+        };
+        let refusal = Refused { client: self.client, full, is_plain: self.tls.is_none() };
+        refusal.tell(socket, self.seat.limits(), &self.observer);
+        None
+    }
+
+    /// `None` if there is nobody to serve.
     async fn secure(&mut self, socket: Socket) -> Option<Agreed> {
         let terminator = self.tls.as_ref()?;
         let limit = self.settings.load().timeouts.handshake;
@@ -200,6 +240,35 @@ impl Arrived {
                 None
             }
         }
+    }
+}
+
+/// How many connections a client may have at a listener with these settings; `None` is no limit.
+fn most_for(client: Option<SocketAddr>, settings: &config::Listener) -> Option<NonZeroUsize> {
+    let is_trusted = settings.trusted_proxies.trust(client.map(|client| client.ip()));
+    settings.limits.connections_per_client.filter(|_| !is_trusted)
+}
+
+/// A connection for which there is no place.
+struct Refused {
+    client: Option<SocketAddr>,
+    full: Full,
+    /// There is no TLS, so that its client can be told.
+    is_plain: bool,
+}
+
+impl Refused {
+    fn tell(self, socket: Socket, limits: &Limits, observer: &Observer) {
+        let (limit, status) = match self.full {
+            Full::InAll => (Limit::InAll, StatusCode::SERVICE_UNAVAILABLE),
+            Full::ForClient => (Limit::ForClient, StatusCode::TOO_MANY_REQUESTS),
+        };
+        observer.connection_refused(self.client.map(|client| client.ip()), limit);
+        // In a flood the rest is closed without a word, and before keys were agreed on there is none to say it with.
+        let Some(room) = limits.refuse().filter(|_| self.is_plain) else { return };
+        // A socket that was just accepted takes these few bytes or is broken anyway.
+        let _ = socket.try_write(&Refusal::new(status).bytes);
+        linger::close(Channel::Plain(socket), room);
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::alarm::Alarm;
+use super::pace::{Pace, Upload};
 use super::peer::Peer;
 use crate::clock;
 use crate::upstream::{PATIENCE, Vigil};
@@ -69,6 +70,8 @@ pub struct Connection {
     since: AtomicU64,
     /// How long it may go on without progress, in milliseconds.
     limit: AtomicU64,
+    /// How the body of the request comes.
+    upload: Mutex<Upload>,
     /// Bytes read while waiting for a head.
     head_bytes: AtomicU64,
     /// Whose time ran out; the phases above see an error on this stream and ask here.
@@ -95,6 +98,7 @@ impl Connection {
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
+            upload: Mutex::default(),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
             vigil: Mutex::new(None),
@@ -123,14 +127,25 @@ impl Connection {
         self.begin(Waiting::Body, limit);
     }
 
+    /// The body of the request has to come this fast; `None` is at will.
+    pub fn hold_to(&self, pace: Option<Pace>) {
+        self.upload.lock().hold_to(pace);
+    }
+
+    /// The client cannot be listened to: until it is again, its body loses no time.
+    pub(super) fn pause_body(&self) {
+        self.upload.lock().pause();
+    }
+
     /// The client holds its body back; the node has `limit` to ask for it or to answer without it.
     pub fn await_continue(&self, limit: Duration) {
         self.begin(Waiting::Continue, limit);
     }
 
     /// The node answers while the body is still coming: what either of them sends gives both their time again, which is
-    /// the longer of `limit` and the client's.
+    /// the longer of `limit` and the client's. What the client has to say may depend on what it hears.
     pub fn await_either(&self, limit: Duration) {
+        self.hold_to(None);
         let limit = self.listener().timeouts.body.max(limit);
         self.begin(Waiting::Body, limit);
     }
@@ -212,7 +227,12 @@ impl Connection {
             }
             Waiting::Head => self.count_head(bytes),
             Waiting::Continue => self.await_body(),
-            Waiting::Body | Waiting::Node | Waiting::Nothing => self.progressed(),
+            Waiting::Body => {
+                let now = clock::millis();
+                self.upload.lock().came(bytes as u64, now);
+                self.progressed_at(now);
+            }
+            Waiting::Node | Waiting::Nothing => self.progressed(),
         }
     }
 
@@ -256,14 +276,18 @@ impl Connection {
         self.late.store(late as u8, Ordering::Relaxed);
     }
 
-    /// When there is something to do: the wait ends, or the node is looked after; in milliseconds of the clock.
+    /// When there is something to do: the wait ends, the node is looked after, or it shows whether the client is too slow; in
+    /// milliseconds of the clock.
     fn deadline(&self) -> u64 {
-        self.end().min(self.look_at.load(Ordering::Relaxed))
+        let is_body = self.waiting() == Waiting::Body;
+        let judged = if is_body { self.upload.lock().waits(clock::millis()) } else { u64::MAX };
+        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged)
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
     fn look(&self, now: u64) -> Look {
-        if now >= self.end() {
+        let is_body = self.waiting() == Waiting::Body;
+        if now >= self.end() || is_body && self.upload.lock().is_too_slow(now) {
             return Look::TimeIsUp;
         }
         let mut vigil = self.vigil.lock();

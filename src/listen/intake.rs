@@ -6,9 +6,6 @@ use tokio::io::ReadBuf;
 
 use crate::framing::{Bounds, Flaw, Requests};
 
-/// More fields and longer targets than browsers and programs have use for, and fewer than servers take.
-pub const BOUNDS: Bounds = Bounds { fields: 100, target: 8 * 1024 };
-
 /// The bytes of a client, as far as they have been read.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -22,8 +19,8 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new() -> Self {
-        Self { requests: Requests::new(BOUNDS), held: BytesMut::new(), ready: 0, is_unread: false }
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { requests: Requests::new(bounds), held: BytesMut::new(), ready: 0, is_unread: false }
     }
 
     /// Whether the last request that was given on is complete.

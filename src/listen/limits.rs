@@ -93,25 +93,40 @@ impl Limits {
             self.leave();
             return Err(Full::InAll);
         }
-        let (Some(client), Some(most)) = (client, most_for_client) else {
-            return Ok(Seat { limits: Arc::clone(self), client: None });
-        };
-        let client = ClientNetwork::of(client);
-        let mut by_client = self.by_client.lock();
-        let count = by_client.entry(client).or_default();
-        if *count >= most.get() {
-            drop(by_client);
-            self.leave();
-            return Err(Full::ForClient);
-        }
-        *count += 1;
-        Ok(Seat { limits: Arc::clone(self), client: Some(client) })
+        let mut seat = Seat { limits: Arc::clone(self), client: None };
+        seat.belong_to(client, most_for_client)?;
+        Ok(seat)
     }
 
     fn leave(&self) {
         if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.emptied.notify_waiters();
         }
+    }
+}
+
+impl Seat {
+    /// From now on it counts as one of `client`, which may have `most_for_client`; not, where either is `None`.
+    pub(super) fn belong_to(
+        &mut self,
+        client: Option<IpAddr>,
+        most_for_client: Option<NonZeroUsize>,
+    ) -> Result<(), Full> {
+        let (Some(client), Some(most)) = (client, most_for_client) else { return Ok(()) };
+        let client = ClientNetwork::of(client);
+        let mut by_client = self.limits.by_client.lock();
+        let count = by_client.entry(client).or_default();
+        if *count >= most.get() {
+            return Err(Full::ForClient);
+        }
+        *count += 1;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// Those that it is one of.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 }
 
@@ -179,6 +194,17 @@ mod tests {
         assert_eq!(limits.open(), 2);
         limits.allow(None);
         assert_eq!(limits.most.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn seat_that_found_its_client_counts_for_it() {
+        let limits = Arc::new(Limits::new(count(9)));
+        let mut seats = [(); 2].map(|()| limits.seat(address("10.0.0.9"), None).expect("room"));
+        assert_eq!(seats[0].belong_to(address("192.0.2.1"), Some(count(1))), Ok(()));
+        assert_eq!(seats[1].belong_to(address("192.0.2.1"), Some(count(1))), Err(Full::ForClient));
+        drop(seats);
+        assert!(limits.by_client.lock().is_empty());
+        assert_eq!(limits.open(), 0);
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl Socket {
         self.poll_peek(cx, &mut [0])
     }
 
-    /// Ready with the number of bytes that can be read now; they stay. 0 is the client's end.
+    /// Ready with the number of bytes that can be read now, which are in `bytes` and stay where they are; 0 is the client's
+    /// end.
     pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(tcp) => tcp.poll_peek(cx, &mut ReadBuf::new(bytes)),

@@ -25,10 +25,11 @@ use super::intake::Intake;
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
+use super::uptake::{Patience, Uptake};
 
 use crate::clock;
-use crate::framing::Flaw;
-use crate::observe::Observer;
+use crate::framing::{Bounds, Flaw};
+use crate::observe::{Observer, TooSlow};
 
 /// Answers up to this size leave in one system call, head and body together.
 const WRITE_BUFFER: usize = 16 * 1024;
@@ -46,8 +47,8 @@ pub(super) struct ClientStream {
     intake: Intake,
     /// Written by Pingora, not yet by us.
     unwritten: Vec<u8>,
-    /// Since when the client takes nothing, in milliseconds of the clock.
-    stalled_since: Option<u64>,
+    /// How the client takes its answer.
+    uptake: Uptake,
     /// An answer of ours stands for the one that Pingora would have given; what it still writes is dropped.
     is_refused: bool,
     seat: Option<Seat>,
@@ -67,14 +68,18 @@ impl ClientStream {
         let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
         let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
         let proxy_digest = hidden(&connection);
+        let intake = {
+            let limits = &connection.listener().limits;
+            Intake::new(Bounds { fields: limits.fields, target: limits.target })
+        };
         Self {
             channel: Some(channel),
             connection,
             observer,
             alarm: Alarm::default(),
-            intake: Intake::new(),
+            intake,
             unwritten: Vec::new(),
-            stalled_since: None,
+            uptake: Uptake::default(),
             is_refused: false,
             seat: Some(seat),
             socket_digest: Arc::new(socket_digest),
@@ -178,6 +183,9 @@ impl ClientStream {
     fn refuse(&mut self, status: StatusCode) {
         if !self.is_refused {
             self.is_refused = true;
+            if status == StatusCode::REQUEST_TIMEOUT {
+                self.too_slow(TooSlow::Head);
+            }
             let refusal = Refusal::new(status);
             refusal.report(
                 self.connection.client().map(|client| client.ip()),
@@ -186,6 +194,10 @@ impl ClientStream {
             );
             self.unwritten.extend(refusal.bytes);
         }
+    }
+
+    fn too_slow(&self, with: TooSlow) {
+        self.observer.client_too_slow(self.connection.client().map(|client| client.ip()), with);
     }
 
     fn poll_unwritten(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -214,19 +226,33 @@ impl ClientStream {
     ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(written) => {
-                if self.stalled_since.take().is_some() {
+            Poll::Ready(Ok(count)) => {
+                if self.uptake.written(count as u64, clock::millis) {
                     // The node could not be read meanwhile; its time begins again.
                     self.connection.progressed();
                 }
-                Poll::Ready(written)
+                Poll::Ready(Ok(count))
             }
+            Poll::Ready(Err(why)) => Poll::Ready(Err(why)),
             Poll::Pending if self.connection.is_cut() => Poll::Ready(Err(cut())),
-            Poll::Pending => {
-                let since = *self.stalled_since.get_or_insert_with(clock::millis);
-                let limit = clock::to_millis(self.connection.listener().timeouts.write);
-                ready!(self.alarm.poll(cx, since.saturating_add(limit)));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no data")))
+            Poll::Pending => self.poll_stall(cx).map(Err),
+        }
+    }
+
+    /// Ready when the client has been too slow to take its answer.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.connection.pause_body();
+        let patience = Patience::of(&self.connection.listener());
+        let socket = self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+        loop {
+            let judged = self.uptake.waits(patience, socket, clock::millis());
+            ready!(self.alarm.poll(cx, judged));
+            if self.uptake.is_over(patience, socket, clock::millis()) {
+                self.too_slow(TooSlow::Answer);
+                self.unwritten.clear();
+                // A reset, so that the system keeps nothing for it either.
+                self.connection.break_off();
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client takes no data"));
             }
         }
     }

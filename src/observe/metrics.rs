@@ -12,9 +12,11 @@ use prometheus::{
 use super::announcements::AnnouncementMetrics;
 use super::connections::ConnectionMetrics;
 use super::gauges::{Gauges, NodeNow, Now, PoolNow};
+use super::introductions::IntroductionMetrics;
 use super::journal::JournalMetrics;
 use super::operators::OperatorMetrics;
 use super::refusals::RefusalMetrics;
+use super::slowness::SlownessMetrics;
 use super::{Attempt, Ended, WaitEnd};
 use crate::retry::NotKept;
 
@@ -41,7 +43,9 @@ pub struct Metrics {
     pub(super) first_byte_seconds: HistogramVec,
     reloads: IntCounterVec,
     pub(super) connections: ConnectionMetrics,
+    pub(super) introductions: IntroductionMetrics,
     pub(super) refusals: RefusalMetrics,
+    pub(super) slowness: SlownessMetrics,
     node_transitions: IntCounterVec,
     bodies_not_kept: IntCounterVec,
     pub(super) wait_seconds: HistogramVec,
@@ -89,6 +93,8 @@ impl Metrics {
             )?,
             reloads: counters("bookend_reloads_total", "Reloads, by how they ended.", &["result"])?,
             connections: ConnectionMetrics::new(&registry)?,
+            introductions: IntroductionMetrics::new(&registry)?,
+            slowness: SlownessMetrics::new(&registry)?,
             node_transitions: counters(
                 "bookend_node_transitions_total",
                 "Changes in the standing of a node.",

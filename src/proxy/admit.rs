@@ -11,10 +11,10 @@ use super::context::{Admitted, Asker, Context};
 use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
-use crate::framing;
+use crate::framing::{self, Bounds};
 use crate::generation::Current;
 use crate::headers::{self, RequestId};
-use crate::listen::{BOUNDS, Connection};
+use crate::listen::{Connection, Pace};
 use crate::retry;
 use crate::routing;
 
@@ -38,7 +38,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
     if session.req_header().version < Version::HTTP_11 {
         session.set_ignore_info_resp(true);
     }
-    check_parts(session)?;
+    check_parts(session, context)?;
     check_head(session, context)?;
     check_scheme(session, context, current)?;
     let route = find_route(session, context)?;
@@ -48,6 +48,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
     if let Some(route) = context.route() {
         route.pool.budget().request(clock::millis());
     }
+    hold_to_pace(session, context);
     let affinity = Affinity::of(session, context);
     if let Some(admitted) = &mut context.admitted {
         admitted.affinity = affinity;
@@ -61,19 +62,31 @@ fn connection(session: &Session) -> Option<Arc<Connection>> {
     digest.user_data.as_ref()?.downcast_ref::<Arc<Connection>>().cloned()
 }
 
+/// The body has to come as fast as its route or its listener asks; calls go on for as long as they like.
+fn hold_to_pace(session: &Session, context: &Context) {
+    let Some(connection) = &context.connection else { return };
+    let limits = &connection.listener().limits;
+    let rate = context.route().and_then(|route| route.body_rate).unwrap_or(limits.body_rate);
+    let content = session.req_header().headers.get(header::CONTENT_TYPE);
+    let is_call = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+    connection.hold_to(Pace::new(rate, limits.body_rate_time).filter(|_| !is_call));
+}
+
 /// Refuses what the parts of a request of HTTP/2 leave unclear. With HTTP/1 the front door has read every byte before.
-fn check_parts(session: &Session) -> Result<(), Cause> {
+fn check_parts(session: &Session, context: &Context) -> Result<(), Cause> {
     let head = session.req_header();
-    if head.version < Version::HTTP_2 {
+    let Some(connection) = context.connection.as_ref().filter(|_| head.version == Version::HTTP_2) else {
         return Ok(());
-    }
+    };
+    let limits = &connection.listener().limits;
+    let bounds = Bounds { fields: limits.fields, target: limits.target };
     let request = framing::Parsed {
         method: &head.method,
         target: head.raw_path(),
         authority: head.uri.authority().map(|authority| authority.as_str()),
         fields: &head.headers,
     };
-    request.check(BOUNDS).map_err(Cause::Malformed)
+    request.check(bounds).map_err(Cause::Malformed)
 }
 
 /// Sends on who came without TLS for a host that a certificate is for.

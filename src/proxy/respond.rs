@@ -13,7 +13,7 @@ use super::{access, forward};
 use crate::answer::{Answer, Kind};
 use crate::clock;
 use crate::headers::RequestId;
-use crate::observe::{Ended, Observer};
+use crate::observe::{Ended, Observer, TooSlow};
 use crate::retry::{Outcome, Reach};
 
 /// What stands for a name that is not there.
@@ -64,6 +64,10 @@ fn head(answer: &Answer<'_>, length: usize) -> pingora::Result<ResponseHeader> {
 pub(super) fn report(session: &Session, context: &Context, observer: &Observer) {
     let Some(asker) = &context.asker else { return };
     let route = context.route();
+    if context.cause == Some(Cause::BodyTooSlow) {
+        let peer = context.connection.as_ref().and_then(|connection| connection.client());
+        observer.client_too_slow(peer.map(|peer| peer.ip()), TooSlow::Body);
+    }
     if context.cause.is_none() && context.passed.is_some() {
         context.attempts.completed();
     }

@@ -25,6 +25,7 @@ fn route(hosts: &[&str], path: &str) -> Route {
             idle: second,
         },
         max_body: None,
+        body_rate: None,
     }
 }
 

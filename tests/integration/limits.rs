@@ -90,6 +90,25 @@ fn head_within_the_limit_passes() {
 }
 
 #[test]
+fn fields_and_target_may_be_as_many_and_as_long_as_the_listener_says() {
+    let headers = |count: usize| (0..count).map(|number| format!("X-{number}: x\r\n")).collect::<String>();
+    for (limits, fields, target) in [
+        ("limits: { fields: 5, target: 200 }", 4, 200),
+        ("limits: { fields: 200, target: 16KiB }", 199, 16_384),
+    ] {
+        let (bookend, node) = bookend_with(limits);
+        // `Host` is one of them.
+        let statuses = |fields: usize, target: usize| {
+            let target = format!("/{}", "x".repeat(target - 1));
+            Client::connect(bookend.address()).request("GET", &target, &headers(fields), b"").status
+        };
+        assert_eq!(statuses(fields, target), 200);
+        assert_eq!((statuses(fields + 1, 1), statuses(0, target + 1)), (431, 414));
+        assert_eq!(node.count(), 1);
+    }
+}
+
+#[test]
 fn body_that_says_it_is_too_large_gets_413() {
     let (bookend, node) = bookend_with("limits: { body: 1KiB }");
     let mut client = Client::connect(bookend.address());
@@ -205,6 +224,25 @@ fn one_client_gets_only_so_many_connections() {
         let again = Client::connect_from(from, bookend.address()).try_request("GET", "/", "", b"");
         again.is_ok_and(|answer| answer.status == 200).then_some(())
     });
+}
+
+#[test]
+fn trusted_proxy_gets_as_many_connections_as_it_likes() {
+    let node = Origin::answering("hello");
+    let site = Site::of(&[&node])
+        .with_listener("limits: { connections_per_client: 1 }")
+        .with_listener("trusted_proxies: [127.0.0.2]");
+    let bookend = Bookend::start(&site);
+    let three =
+        |from: u8| [(); 3].map(|()| Client::connect_from([127, 0, 0, from].into(), bookend.address()));
+    // Which of them is let in first is for the threads that accept.
+    let statuses = |mut clients: [Client; 3]| {
+        let mut statuses = clients.each_mut().map(|client| client.get("/").status);
+        statuses.sort_unstable();
+        statuses
+    };
+    assert_eq!(statuses(three(2)), [200, 200, 200]);
+    assert_eq!(statuses(three(3)), [200, 429, 429]);
 }
 
 #[test]

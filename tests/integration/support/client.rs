@@ -122,7 +122,18 @@ impl Client {
         settings: &Arc<ClientConfig>,
         name: &'static str,
     ) -> io::Result<Self> {
+        Self::try_connect_by_tls_after(b"", address, settings, name)
+    }
+
+    /// [`Client::try_connect_by_tls`] that says something before.
+    pub(crate) fn try_connect_by_tls_after(
+        before: &[u8],
+        address: SocketAddr,
+        settings: &Arc<ClientConfig>,
+        name: &'static str,
+    ) -> io::Result<Self> {
         let mut tcp = Self::try_connect(address)?.stream().try_clone()?;
+        tcp.write_all(before)?;
         let name = ServerName::try_from(name).unwrap();
         let mut state = ClientConnection::new(Arc::clone(settings), name).unwrap();
         while state.is_handshaking() {

@@ -1,0 +1,175 @@
+//! Clients that are slow on purpose: they lose their place, and whoever is in a hurry does not notice them.
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Bookend, Client, Gate, Load, Next, Origin, PATIENCE, Port, Site, eventually, until};
+
+/// Between two pieces of a client that is slow.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Bodies have to come with 10 KiB a second, and are looked at twice a second.
+const HURRY: &str = "limits: { body_rate: 10KiB, body_rate_time: 500ms }";
+
+fn too_slow(bookend: &Bookend, with: &str) -> u64 {
+    bookend.metric(&format!("bookend_clients_too_slow_total{{with=\"{with}\"}}"))
+}
+
+/// An upload that comes slowly.
+struct Upload {
+    client: Client,
+    left: usize,
+}
+
+impl Upload {
+    fn begin(bookend: &Bookend, target: &str, headers: &str) -> Self {
+        let (mut client, left) = (Client::connect(bookend.address()), 100_000);
+        client.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: site.test\r\n{headers}Content-Length: {left}\r\n\r\n"
+        ));
+        Self { client, left }
+    }
+
+    /// Sends a byte.
+    fn crawl(&mut self) -> std::io::Result<()> {
+        self.left -= 1;
+        self.client.try_send("x")
+    }
+
+    /// Sends the rest at once, and reads the answer.
+    fn finish(mut self) -> u16 {
+        self.client.send(vec![b'x'; self.left]);
+        self.client.read_answer("POST").status
+    }
+}
+
+/// An upload of which a byte comes now and then until it is told something, as do those of others; what that is.
+fn crawl(bookend: &Bookend, others: &mut [&mut Upload]) -> u16 {
+    let mut upload = Upload::begin(bookend, "/", "");
+    eventually("bookend has had enough of a slow body", || {
+        others.iter_mut().for_each(|other| other.crawl().unwrap());
+        let _ = upload.crawl();
+        upload.client.has_data_within(TICK).then_some(())
+    });
+    let status = upload.client.read_answer("POST").status;
+    assert!(upload.client.is_closed_within(PATIENCE), "the connection goes on");
+    status
+}
+
+#[test]
+fn body_that_crawls_gets_408() {
+    let node = Origin::answering("hello");
+    let bookend = Bookend::start(&Site::of(&[&node]).with_listener(HURRY));
+    assert_eq!(crawl(&bookend, &mut []), 408);
+    assert_eq!(too_slow(&bookend, "body"), 1);
+    bookend.wait_for_log("client too slow client=127.0.0.1 with=body");
+    let whole = Client::connect(bookend.address()).request("POST", "/", "", &[b'x'; 100_000]);
+    assert_eq!(whole.status, 200);
+}
+
+#[test]
+fn body_may_crawl_where_its_route_lets_it_and_in_a_call() {
+    let node = Origin::answering("hello");
+    let site = Site::of(&[&node]).with_listener(HURRY);
+    let site = site.with_route("path: /slow").with_route("body_rate: off");
+    let port = Port::free();
+    let yaml = format!("{}  - pool: web\n", site.to_yaml(&[port.address()]));
+    let bookend = Bookend::start_with(port, &yaml);
+    let mut slow = Upload::begin(&bookend, "/slow", "");
+    let mut call = Upload::begin(&bookend, "/", "Content-Type: application/grpc-web+proto\r\n");
+    for _ in 0..2 {
+        assert_eq!(crawl(&bookend, &mut [&mut slow, &mut call]), 408);
+    }
+    assert_eq!([slow.finish(), call.finish()], [200, 200]);
+}
+
+#[test]
+fn body_that_its_node_does_not_take_is_not_the_clients_to_answer_for() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let node = Origin::start(move |call| {
+        if call.target() == "/large" {
+            opened.pass();
+        }
+        call.answer(200, "hello")
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]).with_listener(HURRY));
+    let mut client = Client::connect(bookend.address());
+    let uploading = thread::spawn(move || client.request("POST", "/large", "", &vec![b'x'; 32 << 20]).status);
+    until("the node has its head", || node.count() == 1);
+    for _ in 0..2 {
+        assert_eq!(crawl(&bookend, &mut []), 408);
+    }
+    gate.open();
+    assert_eq!(uploading.join().unwrap(), 200);
+    assert_eq!(too_slow(&bookend, "body"), 2);
+}
+
+/// A node whose answers are larger than all that the systems on the way hold.
+fn large() -> Origin {
+    Origin::start(|call| {
+        call.body();
+        call.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 64 << 20));
+        call.write(vec![b'x'; 64 << 20]);
+        Next::Close
+    })
+}
+
+#[test]
+fn answer_that_is_taken_too_slowly_is_cut() {
+    let node = large();
+    let site = Site::of(&[&node])
+        .with_listener("timeouts: { write: 500ms }")
+        .with_listener("limits: { answer_rate: 1MiB }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let mut piece = [0; 4_096];
+    until("bookend has had enough", || {
+        // 200 KiB a second at the most, so it takes something all the time.
+        let _ = client.stream().read(&mut piece);
+        thread::sleep(TICK);
+        too_slow(&bookend, "answer") == 1
+    });
+    bookend.wait_for_log("client too slow client=127.0.0.1 with=answer");
+    assert!(client.read_to_end().is_err(), "the answer looks complete");
+}
+
+#[test]
+fn crowd_of_slow_clients_is_sent_away_and_nobody_else_notices() {
+    let node = Origin::answering("hello");
+    let site = Site::of(&[&node])
+        .with_listener("timeouts: { head: 1s }")
+        .with_listener("limits: { body_rate: 10KiB, body_rate_time: 500ms, connections_per_client: 20 }");
+    let bookend = Bookend::start(&site);
+    let load = Load::start(bookend.address(), 2);
+    let begun = |from: u8, text: &str| {
+        let mut client = Client::connect_from(IpAddr::from([127, 0, 0, from]), bookend.address());
+        // Those that come after too many others are told so at once.
+        let _ = client.try_send(text);
+        client
+    };
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        crowd.push(begun(2, "GET / HTTP/1.1\r\nX-Slow: "));
+        crowd.push(begun(3, "POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 1000000\r\n\r\n"));
+        if number % 10 == 0 {
+            load.wait_for(10);
+        }
+    }
+    until("all of them were sent away", || {
+        crowd.retain_mut(|client| {
+            client.try_send("x").is_ok() && !client.has_data_within(Duration::from_millis(1))
+        });
+        crowd.is_empty()
+    });
+    load.wait_for(10);
+    load.finish();
+    let (head, body) = (too_slow(&bookend, "head"), too_slow(&bookend, "body"));
+    let refused = bookend.metric("bookend_connections_refused_total{limit=\"for one client\"}");
+    assert!(head >= 20 && body >= 20, "{head} heads and {body} bodies were too slow");
+    assert_eq!(head + body + refused, 80);
+    until("their places are free", || bookend.metric("bookend_connections") == 0);
+}
