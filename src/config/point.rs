@@ -8,10 +8,12 @@ use super::problem::{Problem, Problems};
 use super::tree::Tree;
 
 /// One step on the way from the whole of a configuration to a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The value at a key.
     Key(&'static str),
+    /// The value at a name that the file chose.
+    Named(String),
     /// An entry of a list, from 0.
     Item(usize),
 }
@@ -53,10 +55,8 @@ fn place(tree: &Tree, steps: &[Step]) -> Place {
     let (mut tree, mut place) = (tree, Place::new());
     for step in steps {
         let entry = match (step, tree) {
-            (Step::Key(key), Tree::Mapping(entries)) => {
-                let is_it = |(name, _): &(Tree, Tree)| matches!(name, Tree::Text(name) if name == key);
-                entries.iter().position(is_it).and_then(|index| Some((index, &entries.get(index)?.1)))
-            }
+            (Step::Key(key), Tree::Mapping(entries)) => entry(entries, key),
+            (Step::Named(name), Tree::Mapping(entries)) => entry(entries, name),
             (Step::Item(index), Tree::List(items)) => items.get(*index).map(|item| (*index, item)),
             _ => None,
         };
@@ -67,11 +67,18 @@ fn place(tree: &Tree, steps: &[Step]) -> Place {
     place
 }
 
+/// The entry at `key`, with its number.
+fn entry<'a>(entries: &'a [(Tree, Tree)], key: &str) -> Option<(usize, &'a Tree)> {
+    let is_it = |(name, _): &(Tree, Tree)| matches!(name, Tree::Text(name) if name == key);
+    entries.iter().position(is_it).and_then(|index| Some((index, &entries.get(index)?.1)))
+}
+
 /// The way as people read it, as in `listeners[0].tls`.
 fn path(steps: &[Step]) -> String {
     steps.iter().fold(String::new(), |path, step| match step {
         Step::Key(key) if path.is_empty() => (*key).to_owned(),
         Step::Key(key) => format!("{path}.{key}"),
+        Step::Named(name) => format!("{path}.{name}"),
         Step::Item(index) => format!("{path}[{index}]"),
     })
 }
