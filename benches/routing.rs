@@ -26,6 +26,7 @@ fn route(host: HostPattern, path: &str) -> Route {
         retry: Retry::default(),
         timeouts: NodeTimeouts {
             connect: second,
+            tls: second,
             first_byte: second,
             between_bytes: second,
             write: second,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::balance::{Pool, Registry};
 use crate::config::{self, Config};
+use crate::link::{Link, Links, Security};
 use crate::model::Name;
 use crate::retry::{BodyRoom, Policy};
 use crate::routing::{Request, Router};
@@ -23,6 +24,8 @@ pub struct Generation {
     router: Router,
     routes: Vec<Route>,
     pools: HashMap<Name, Arc<Pool>>,
+    /// How nodes are reached; not settled, because certificates come and go.
+    links: ArcSwap<Links>,
     /// What signs the passes of pools that name no key, once there was such a pool.
     own_key: Option<Secret>,
     /// What was wrong with it.
@@ -92,11 +95,12 @@ pub enum BuildError {
 
 impl Generation {
     /// Compiles a configuration. Pools that did not change are taken over from `previous` as they are, with their turns;
-    /// nodes that some pool knows keep their state through the `registry`.
+    /// nodes that some pool knows keep their state through the `registry`. Nodes are verified as `tls` has it.
     pub async fn build(
         config: Config,
         previous: Option<&Self>,
         registry: &Arc<Registry>,
+        tls: &Tls,
     ) -> Result<Self, BuildError> {
         let number = previous.map_or(1, |previous| previous.number + 1);
         let (keys, key_trouble) = Keys::read(&config, previous).await?;
@@ -108,7 +112,19 @@ impl Generation {
         }
         let routes = config.routes.iter().map(|route| Route::new(route, &pools)).collect::<Result<_, _>>()?;
         let router = Router::new(&config.routes);
-        Ok(Self { number, config, router, routes, pools, own_key: keys.own, key_trouble, webhook_keys })
+        let known = previous.map(|previous| previous.links.load());
+        let links = ArcSwap::from_pointee(links(&config, tls, known.as_deref().map(|known| &**known)));
+        Ok(Self {
+            number,
+            config,
+            router,
+            routes,
+            pools,
+            links,
+            own_key: keys.own,
+            key_trouble,
+            webhook_keys,
+        })
     }
 
     /// Its number: 1 is the one that the process began with.
@@ -136,6 +152,22 @@ impl Generation {
         self.pools.values()
     }
 
+    /// How its nodes are reached that are reached by more than a plain connection.
+    pub fn links(&self) -> Arc<Links> {
+        self.links.load_full()
+    }
+
+    /// How the node of `pool` with this name is reached; `None` is by a plain connection.
+    pub fn link(&self, pool: &Name, node: &str) -> Option<Arc<Link>> {
+        self.links.load().of(pool, node).map(Arc::clone)
+    }
+
+    /// From now on its nodes are verified as `tls` has it.
+    pub fn secure(&self, tls: &Tls) {
+        let next = links(&self.config, tls, Some(&**self.links.load()));
+        self.links.store(Arc::new(next));
+    }
+
     /// The number of the route that takes a request, if one does.
     pub fn find(&self, request: &Request<'_>) -> Option<usize> {
         self.router.find(request)
@@ -159,6 +191,21 @@ impl Route {
             body_rate: route.body_rate,
         })
     }
+}
+
+/// How the nodes of `config` are reached; what is as in `known` stays.
+fn links(config: &Config, tls: &Tls, known: Option<&Links>) -> Links {
+    let mut links = Links::default();
+    for (name, pool) in &config.pools {
+        for node in &pool.nodes {
+            if node.tls.is_some() {
+                let initiator = tls.initiator(name, &node.name);
+                let security = initiator.map(|with| Security::new(with.client(), with.server_name()));
+                links.add(name, &node.name, Link::by_tls(security), known);
+            }
+        }
+    }
+    links
 }
 
 async fn pool(
@@ -280,8 +327,9 @@ impl Current {
         self.tls.load().port_of(host)
     }
 
-    /// From now on listeners speak TLS like this.
+    /// From now on listeners speak TLS like this, and nodes are verified like this.
     pub fn secure(&self, tls: Tls) {
+        self.load().secure(&tls);
         self.tls.store(Arc::new(tls));
     }
 

@@ -14,8 +14,8 @@
 //!    announce   timeline                            telling people; what happened
 //!  5 generation           handover                 one configuration compiled; the line to a successor
 //!  4 balance    state      journal  tls            pools: Pingora's LoadBalancer around our nodes; what outlives the process;
-//!    socket_file           passed   session         certificates; Unix sockets; sockets that were there before us; Pingora's
-//!                                                   sessions with a part of ours
+//!    link       socket_file           passed        certificates; connections to nodes; Unix sockets; sockets from before us;
+//!    session                                        Pingora's sessions with a part of ours
 //!  3 clock      observe                            the only reader of time; telling the world
 //!  2 routing    upstream   retry  headers  answer  the logic
 //!    continuation  framing  terminal  lease  incident  redundancy  proxy_protocol
@@ -54,6 +54,7 @@ pub mod headers;
 pub mod incident;
 pub mod journal;
 pub mod lease;
+pub mod link;
 pub mod listen;
 pub mod model;
 pub mod monitor;

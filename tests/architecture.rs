@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 11] = [
         "proxy_protocol",
     ],
     &["clock", "observe"],
-    &["balance", "tls", "journal", "state", "socket_file", "passed", "session"],
+    &["balance", "tls", "link", "journal", "state", "socket_file", "passed", "session"],
     &["generation", "handover"],
     &["listen", "probe", "drain", "monitor", "announce", "timeline"],
     &["reload"],
@@ -46,13 +46,13 @@ const FLOORS: [&[&str]; 11] = [
 const LAST_FLOOR_WITHOUT_WORLD: usize = 2;
 
 /// The modules that may name Pingora.
-const PINGORA_IS_KNOWN_TO: [&str; 6] = ["balance", "tls", "probe", "listen", "proxy", "session"];
+const PINGORA_IS_KNOWN_TO: [&str; 7] = ["balance", "tls", "link", "probe", "listen", "proxy", "session"];
 
 /// The one file that decides what a `pingora::Error` means.
 const FILE_OF_ERRORS: &str = "src/proxy/failure.rs";
 
-/// The one other file that makes such errors: Pingora's checks can say no in no other way.
-const FILE_OF_CHECKS: &str = "src/probe/check.rs";
+/// The other files that make such errors: Pingora's checks and those who connect for it can say no in no other way.
+const FILES_THAT_SAY_NO: [&str; 2] = ["src/probe/check.rs", "src/link/connector.rs"];
 
 /// And one more: the time of a stream of HTTP/2 ends with the error that Pingora itself would make of its client's.
 const FILE_OF_STREAMS: &str = "src/listen/http2/timed.rs";
@@ -220,7 +220,8 @@ fn import_violation(source: &Source, name: &Named) -> Option<String> {
 
 /// What is wrong with naming something of Pingora.
 fn pingora_violation(source: &Source, name: &Named) -> Option<String> {
-    if [FILE_OF_ERRORS, FILE_OF_CHECKS, FILE_OF_STREAMS].contains(&source.path.as_str()) {
+    let may_say_no = FILES_THAT_SAY_NO.contains(&source.path.as_str()) || FILE_OF_STREAMS == source.path;
+    if FILE_OF_ERRORS == source.path || may_say_no {
         return None;
     }
     let is_pingora = name.path.len() > 1 && name.path[0].starts_with("pingora");

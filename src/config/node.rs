@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use super::bounds;
 use super::locate::Place;
+use super::node_tls::{self, NodeTls, Said};
 use super::read::{Fault, Fields, Value};
 use crate::model::{Name, NodeAddress, Tier, Weight};
 
@@ -21,6 +22,15 @@ pub struct Node {
     pub tier: Tier,
     /// The most requests that may be at it at once; `None` is left to what it shows that it can carry.
     pub max_in_flight: Option<NonZeroU32>,
+    /// How it is reached by TLS; `None` is without.
+    pub tls: Option<NodeTls>,
+}
+
+/// What holds for all nodes of a pool that say nothing else.
+#[derive(Default)]
+pub(super) struct Base {
+    /// How they are reached by TLS.
+    pub(super) tls: Option<Said>,
 }
 
 /// Where the addresses and names of a pool's nodes stand for the first time.
@@ -31,9 +41,9 @@ struct Taken {
 }
 
 /// Reads all nodes of a pool; no two may have the same address or name, and one must serve before all backups.
-pub(super) fn read_all(value: Value<'_>) -> Option<Vec<Node>> {
+pub(super) fn read_all(value: Value<'_>, base: &Base) -> Option<Vec<Node>> {
     let mut taken = Taken::default();
-    let nodes = value.each("a list of nodes", |item| read(item, &mut taken))?;
+    let nodes = value.each("a list of nodes", |item| read(item, base, &mut taken))?;
     if value.is_empty_list() {
         return value.fail(Fault::new("no node, so the pool could never answer").help(EXAMPLE));
     }
@@ -47,13 +57,14 @@ pub(super) fn read_all(value: Value<'_>) -> Option<Vec<Node>> {
 /// What a list of nodes looks like.
 const EXAMPLE: &str = "write at least one, as in `- address: 10.0.0.11:8000`";
 
-fn read(item: Value<'_>, taken: &mut Taken) -> Option<Node> {
+fn read(item: Value<'_>, base: &Base, taken: &mut Taken) -> Option<Node> {
     if item.is_mapping() {
-        return item.fields("a node", |fields| read_fields(fields, taken))?;
+        return item.fields("a node", |fields| read_fields(fields, &item, base, taken))?;
     }
     let address = address(item, taken)?;
     Some(Node {
         name: address.to_string(),
+        tls: secured(base.tls.as_ref(), false, &address, &item)?,
         address,
         weight: Weight::default(),
         tier: Tier::default(),
@@ -61,7 +72,7 @@ fn read(item: Value<'_>, taken: &mut Taken) -> Option<Node> {
     })
 }
 
-fn read_fields(fields: &Fields<'_>, taken: &mut Taken) -> Option<Node> {
+fn read_fields(fields: &Fields<'_>, item: &Value<'_>, base: &Base, taken: &mut Taken) -> Option<Node> {
     let address = fields.require("address", "add it, as in `address: 10.0.0.11:8000`", |v| address(v, taken));
     let name = fields.read("name", |v| name(v, taken));
     let weight =
@@ -69,14 +80,29 @@ fn read_fields(fields: &Fields<'_>, taken: &mut Taken) -> Option<Node> {
     let tier = fields.read("tier", |v| v.whole(bounds::TIER)).map(Tier);
     let max_in_flight =
         fields.read("max_in_flight", |v| v.whole(bounds::IN_FLIGHT)).and_then(NonZeroU32::new);
+    let tls = fields.read_or("tls", || base.tls.clone(), node_tls::read)?;
     let address = address?;
     Some(Node {
+        tls: secured(tls.as_ref(), fields.has("tls"), &address, item)?,
         name: name.map_or_else(|| address.to_string(), |name| name.to_string()),
         address,
         weight: weight.unwrap_or_default(),
         tier: tier.unwrap_or_default(),
         max_in_flight,
     })
+}
+
+/// How the node at `address`, which stands in `item`, is reached by TLS; `None` if that was reported.
+fn secured(
+    said: Option<&Said>,
+    is_own: bool,
+    address: &NodeAddress,
+    item: &Value<'_>,
+) -> Option<Option<NodeTls>> {
+    match said {
+        None => Some(None),
+        Some(said) => said.of_node(is_own, address, item).map(Some),
+    }
 }
 
 fn address(value: Value<'_>, taken: &mut Taken) -> Option<NodeAddress> {

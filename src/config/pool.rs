@@ -9,7 +9,7 @@ use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault};
 use super::{
     Balance, Ejection, HealthCheck, Node, Queue, Recall, Sticky, balance, bounds, check, ejection, node,
-    queue, recall, sticky,
+    node_tls, queue, recall, sticky,
 };
 use crate::model::{CookieName, Name, StatusSet};
 
@@ -66,6 +66,8 @@ pub struct Retry {
 pub struct NodeTimeouts {
     /// To accept a connection.
     pub connect: Duration,
+    /// To agree on keys, where TLS is spoken.
+    pub tls: Duration,
     /// From the last byte of the request to the first of the answer.
     pub first_byte: Duration,
     /// Between two pieces of an answer.
@@ -92,6 +94,7 @@ impl Default for NodeTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
+            tls: Duration::from_secs(2),
             first_byte: Duration::from_secs(60),
             between_bytes: Duration::from_secs(60),
             write: Duration::from_secs(60),
@@ -147,8 +150,9 @@ web:
     - address: 10.0.0.11:8000";
 
 fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
-    let nodes =
-        fields.require("nodes", "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`", node::read_all);
+    let base = node::Base { tls: fields.read("tls", node_tls::read).flatten() };
+    let help = "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`";
+    let nodes = fields.require("nodes", help, |v| node::read_all(v, &base));
     let expect_nodes = fields.read("expect_nodes", |v| v.whole(bounds::NODES));
     let balance = fields.read("balance", balance::read);
     let sticky = fields.read("sticky", |v| read_sticky(v, balance.as_ref(), taken));
@@ -235,6 +239,7 @@ pub(super) fn read_timeouts(value: Value<'_>, base: &NodeTimeouts) -> Option<Nod
     let timeout = |v: Value<'_>| v.duration(bounds::TIMEOUT);
     value.fields("a mapping of durations", |fields| NodeTimeouts {
         connect: fields.read("connect", timeout).unwrap_or(base.connect),
+        tls: fields.read("tls", timeout).unwrap_or(base.tls),
         first_byte: fields.read("first_byte", timeout).unwrap_or(base.first_byte),
         between_bytes: fields.read("between_bytes", timeout).unwrap_or(base.between_bytes),
         write: fields.read("write", timeout).unwrap_or(base.write),

@@ -10,9 +10,11 @@ use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHeal
 use pingora_load_balancing::{Backend, Extensions};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::asking::Asking;
 use crate::balance::{Pool, address};
 use crate::clock;
 use crate::config::{self, CheckKind};
+use crate::link::Links;
 use crate::model::StatusSet;
 use crate::observe::Observer;
 use crate::upstream::{Member, Place, Thresholds};
@@ -32,10 +34,16 @@ const CLOSEST: Duration = Duration::from_millis(100);
 /// For how long an answer to a client counts for more than a connection that could not be opened, in milliseconds.
 const FRESH: u64 = 2_000;
 
-type Check = Box<dyn HealthCheck + Send + Sync>;
+/// Who asks a node.
+enum Check {
+    /// Pingora, by a plain connection.
+    Plain(Box<dyn HealthCheck + Send + Sync>, Box<Backend>),
+    /// bookend, by the node's own link.
+    Linked(Asking),
+}
 
 /// Checks the nodes of `pool`, and those that join it, until dropped.
-pub(super) async fn run(pool: Arc<Pool>, observer: Arc<Observer>) {
+pub(super) async fn run(pool: Arc<Pool>, links: Arc<Links>, observer: Arc<Observer>) {
     let mut changes = pool.watch();
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Place, AbortHandle> = HashMap::new();
@@ -53,7 +61,7 @@ pub(super) async fn run(pool: Arc<Pool>, observer: Arc<Observer>) {
             if running.contains_key(place) {
                 continue;
             }
-            if let Some(watcher) = Watcher::new(&pool, member, &observer) {
+            if let Some(watcher) = Watcher::new(&pool, &links, member, &observer) {
                 running.insert(place.clone(), tasks.spawn(watcher.run()));
             }
         }
@@ -71,12 +79,11 @@ struct Watcher {
     observer: Arc<Observer>,
     settings: config::HealthCheck,
     check: Check,
-    target: Backend,
 }
 
 impl Watcher {
     /// A watcher for `member`; `None` where the pool is not checked.
-    fn new(pool: &Arc<Pool>, member: &Arc<Member>, observer: &Arc<Observer>) -> Option<Self> {
+    fn new(pool: &Arc<Pool>, links: &Links, member: &Arc<Member>, observer: &Arc<Observer>) -> Option<Self> {
         let Some(settings) = pool.settings().health_check.clone() else {
             if let Some(transition) = member.node.unchecked() {
                 observer.node(pool.name().as_str(), &member.name, transition, &"no longer checked");
@@ -84,14 +91,19 @@ impl Watcher {
             return None;
         };
         let place = member.node.place();
-        let addr = address(place)?;
+        let check = match links.of(pool.name(), &member.name) {
+            Some(link) => Check::Linked(Asking::new(Arc::clone(link), place, &settings)),
+            None => {
+                let target = Backend { addr: address(place)?, weight: 1, ext: Extensions::new() };
+                Check::Plain(check(&settings, place)?, Box::new(target))
+            }
+        };
         Some(Self {
             pool: Arc::clone(pool),
             member: Arc::clone(member),
             observer: Arc::clone(observer),
-            check: check(&settings, place)?,
+            check,
             settings,
-            target: Backend { addr, weight: 1, ext: Extensions::new() },
         })
     }
 
@@ -125,10 +137,14 @@ impl Watcher {
 
     async fn check(&self) {
         let (node, began) = (&self.member.node, clock::millis());
-        let outcome = tokio::time::timeout(self.settings.timeout, self.check.check(&self.target)).await;
-        let why = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(why)) => Some(reason(&why)),
+        let asked = async {
+            match &self.check {
+                Check::Plain(check, target) => check.check(target).await.map_err(|why| reason(&why)),
+                Check::Linked(asking) => asking.ask().await,
+            }
+        };
+        let why = match tokio::time::timeout(self.settings.timeout, asked).await {
+            Ok(outcome) => outcome.err(),
             Err(_) => Some(format!("no answer within {:?}", self.settings.timeout)),
         };
         let now = clock::millis();
@@ -156,12 +172,12 @@ fn reason(error: &pingora::Error) -> String {
     }
 }
 
-fn check(settings: &config::HealthCheck, place: &Place) -> Option<Check> {
+fn check(settings: &config::HealthCheck, place: &Place) -> Option<Box<dyn HealthCheck + Send + Sync>> {
     match &settings.kind {
         CheckKind::Tcp => {
             let mut check = TcpHealthCheck::new();
             check.peer_template.options.connection_timeout = Some(settings.timeout);
-            Some(check)
+            Some(check as _)
         }
         CheckKind::Http { path, host, status } => {
             http_check(settings.timeout, place, path, host.as_deref(), status)
@@ -176,7 +192,7 @@ fn http_check(
     path: &str,
     host: Option<&str>,
     status: &StatusSet,
-) -> Option<Check> {
+) -> Option<Box<dyn HealthCheck + Send + Sync>> {
     let address = match place {
         Place::Tcp(address) => address.to_string(),
         Place::Unix(_) => "localhost".to_owned(),

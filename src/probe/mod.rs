@@ -3,6 +3,7 @@
 //! Pingora's own check loop asks all nodes of a pool at one instant and waits for the slowest; here each node has its own
 //! rhythm, spread over the interval, so that a thousand checks are no burst and a node that hangs delays no other.
 
+mod asking;
 mod check;
 mod ping;
 mod prober;
@@ -17,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::balance::Pool;
 use crate::generation::Generation;
+use crate::link::Links;
 use crate::model::Name;
 use crate::observe::Observer;
 
@@ -25,7 +27,7 @@ use crate::observe::Observer;
 pub struct Probes {
     observer: Arc<Observer>,
     running: HashMap<Name, Work>,
-    pools: watch::Sender<Vec<Arc<Pool>>>,
+    pools: watch::Sender<Vec<(Arc<Pool>, Arc<Links>)>>,
     review: Option<JoinHandle<()>>,
 }
 
@@ -33,6 +35,7 @@ pub struct Probes {
 #[derive(Debug)]
 struct Work {
     pool: Arc<Pool>,
+    links: Arc<Links>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -55,13 +58,17 @@ impl Probes {
     /// Takes up the work for the pools of `generation` and ends that for all others.
     pub fn follow(&mut self, generation: &Generation) {
         let mut running = std::mem::take(&mut self.running);
+        let links = generation.links();
         for pool in generation.pools() {
             pool.in_force();
-            let same = running.remove(pool.name()).filter(|work| Arc::ptr_eq(&work.pool, pool));
-            let work = same.unwrap_or_else(|| Work::begin(pool, &self.observer));
+            let is_same =
+                |work: &Work| Arc::ptr_eq(&work.pool, pool) && links.are_like(&work.links, pool.name());
+            let same = running.remove(pool.name()).filter(is_same);
+            let work = same.unwrap_or_else(|| Work::begin(pool, &links, &self.observer));
             self.running.insert(pool.name().clone(), work);
         }
-        self.pools.send_replace(generation.pools().map(Arc::clone).collect());
+        let pools = generation.pools().map(|pool| (Arc::clone(pool), Arc::clone(&links)));
+        self.pools.send_replace(pools.collect());
         self.review.get_or_insert_with(|| {
             tokio::spawn(review::run(self.pools.subscribe(), Arc::clone(&self.observer)))
         });
@@ -77,12 +84,13 @@ impl Drop for Probes {
 }
 
 impl Work {
-    fn begin(pool: &Arc<Pool>, observer: &Arc<Observer>) -> Self {
-        let mut tasks = vec![tokio::spawn(check::run(Arc::clone(pool), Arc::clone(observer)))];
+    fn begin(pool: &Arc<Pool>, links: &Arc<Links>, observer: &Arc<Observer>) -> Self {
+        let checks = check::run(Arc::clone(pool), Arc::clone(links), Arc::clone(observer));
+        let mut tasks = vec![tokio::spawn(checks)];
         if pool.hosts().next().is_some() {
             tasks.push(tokio::spawn(resolve::run(Arc::clone(pool), Arc::clone(observer))));
         }
-        Self { pool: Arc::clone(pool), tasks }
+        Self { pool: Arc::clone(pool), links: Arc::clone(links), tasks }
     }
 }
 

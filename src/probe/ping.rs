@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::balance::Pool;
 use crate::clock;
+use crate::link::{Limits, Link, Links};
 use crate::upstream::{Member, Place};
 
 /// How much earlier the silent node is asked than the others, so that it can answer before they bear witness against it.
@@ -22,24 +23,31 @@ const HEAD_START: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_millis(900);
 
 /// Asks `silent` for a sign of life, and then the other nodes of `pool`.
-pub(super) async fn run(pool: Arc<Pool>, silent: Arc<Member>) {
+pub(super) async fn run(pool: Arc<Pool>, links: Arc<Links>, silent: Arc<Member>) {
     let mut asked = JoinSet::new();
-    asked.spawn(ask(Arc::clone(&silent)));
+    let link = |member: &Member| links.of(pool.name(), &member.name).map(Arc::clone);
+    asked.spawn(ask(Arc::clone(&silent), link(&silent)));
     tokio::time::sleep(HEAD_START).await;
     for member in pool.members().iter().filter(|member| !Arc::ptr_eq(&member.node, &silent.node)) {
-        asked.spawn(ask(Arc::clone(member)));
+        asked.spawn(ask(Arc::clone(member), link(member)));
     }
     while asked.join_next().await.is_some() {}
 }
 
-async fn ask(member: Arc<Member>) {
+async fn ask(member: Arc<Member>, link: Option<Arc<Link>>) {
     let began = clock::millis();
+    let place = member.node.place();
     let sign = async {
-        match member.node.place() {
-            Place::Tcp(address) => {
+        match (link, place) {
+            (Some(link), _) => {
+                let limits = Limits { connect: LONGEST, tls: LONGEST, write: LONGEST };
+                let stream = link.dial(place, &limits).await.map_err(std::io::Error::other)?;
+                sign_of_life(stream, &link.host(place)).await
+            }
+            (None, Place::Tcp(address)) => {
                 sign_of_life(TcpStream::connect(address).await?, &address.to_string()).await
             }
-            Place::Unix(path) => sign_of_life(UnixStream::connect(path).await?, "localhost").await,
+            (None, Place::Unix(path)) => sign_of_life(UnixStream::connect(path).await?, "localhost").await,
         }
     };
     if let Ok(Ok(true)) = tokio::time::timeout(LONGEST, sign).await {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::{ping, prober};
 use crate::balance::Pool;
 use crate::clock;
+use crate::link::Links;
 use crate::model::Name;
 use crate::observe::Observer;
 
@@ -17,12 +18,12 @@ use crate::observe::Observer;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Reviews the nodes of `pools`, and of those that follow them, until dropped.
-pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Observer>) {
+pub(super) async fn run(pools: watch::Receiver<Vec<(Arc<Pool>, Arc<Links>)>>, observer: Arc<Observer>) {
     let mut probers: HashMap<Name, Prober> = HashMap::new();
     loop {
         tokio::time::sleep(INTERVAL).await;
         probers.retain(|_, prober| !prober.task.is_finished());
-        for pool in pools.borrow().iter() {
+        for (pool, links) in pools.borrow().iter() {
             let has_prober = probers.get(pool.name()).is_some_and(|prober| Arc::ptr_eq(&prober.pool, pool));
             if !pool.parking().is_empty() && !has_prober {
                 let task = tokio::spawn(prober::run(Arc::clone(pool)));
@@ -30,7 +31,7 @@ pub(super) async fn run(pools: watch::Receiver<Vec<Arc<Pool>>>, observer: Arc<Ob
             }
             for silent in pool.members().iter().filter(|member| member.node.take_ping()) {
                 // Bounded by its own time-out, and of use to no one but the next review.
-                tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(silent)));
+                tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(links), Arc::clone(silent)));
             }
             // A node that is back, or whose share grows, frees no place that would say so.
             pool.review_line();

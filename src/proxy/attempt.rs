@@ -27,6 +27,7 @@ use super::replay;
 use crate::balance::Pool;
 use crate::clock;
 use crate::config::NodeTimeouts;
+use crate::link;
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
@@ -213,6 +214,9 @@ pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<
     context.body.pieces = 0;
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
+    if let Some(link) = context.generation.link(route.pool.name(), &member.name) {
+        link::send_out(&mut peer, &link, member.node.place(), limits(&route.timeouts));
+    }
     let may_stall = body_length(session).is_none_or(|length| length > SURELY_KEPT);
     if matches!(member.node.place(), Place::Unix(_)) && may_stall {
         // No kernel watches a Unix socket whose other end stopped reading.
@@ -308,6 +312,11 @@ fn set_timeouts(peer: &mut HttpPeer, timeouts: &NodeTimeouts) {
     });
 }
 
+/// How long a connection by a link may take.
+fn limits(timeouts: &NodeTimeouts) -> link::Limits {
+    link::Limits { connect: timeouts.connect, tls: timeouts.tls, write: timeouts.write }
+}
+
 /// Keeps the attempt off the connections that wait in the pool, and its own off the pool: nobody else will ask for this
 /// group.
 fn avoid_pooled_connections(peer: &mut HttpPeer) {
@@ -318,6 +327,6 @@ fn avoid_pooled_connections(peer: &mut HttpPeer) {
 /// Keeps the attempt to connections that have been idle for no more than a second, which those of this group are: whoever
 /// closes idle connections mostly lets them be for longer, and a request that met the closing could not be repeated.
 fn trust_young_connections(peer: &mut HttpPeer) {
-    peer.group_key = YOUNG;
+    peer.group_key = peer.group_key.wrapping_add(YOUNG);
     peer.options.idle_timeout = peer.options.idle_timeout.map(|idle| idle.min(LONGEST_YOUTH));
 }

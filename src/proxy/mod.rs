@@ -19,6 +19,7 @@ mod replay;
 mod respond;
 mod sticky;
 
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -30,8 +31,12 @@ use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{Digest, Stream};
 use pingora::server::configuration::ServerConf;
+use pingora::services::listening;
 use pingora::upstreams::peer::HttpPeer;
-use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora_proxy::{
+    FailToProxy, HttpProxy, ProcessCustomSession, ProxyHttp, ProxyServiceBuilder, ProxyWarnLogContext,
+    Session,
+};
 use tokio::sync::watch;
 
 use self::attempt::Nowhere;
@@ -39,6 +44,7 @@ use self::context::Context;
 use self::early::Watch;
 pub use self::finish::Finishers;
 use crate::generation::Current;
+use crate::link::Connector;
 use crate::listen::Serve;
 use crate::observe::Observer;
 
@@ -55,7 +61,7 @@ pub struct Proxy {
 
 /// The proxy as Pingora runs it.
 pub struct Service {
-    http: Arc<HttpProxy<Proxy>>,
+    http: Arc<HttpProxy<Proxy, Connector>>,
 }
 
 impl Proxy {
@@ -66,8 +72,8 @@ impl Proxy {
 
     /// Puts Pingora around the proxy.
     ///
-    /// At most `pooled_connections` idle connections to nodes are kept.
-    pub fn into_service(self, pooled_connections: usize) -> Service {
+    /// At most `pooled_connections` idle connections to nodes are kept. `None` if Pingora does not give the proxy away.
+    pub fn into_service(self, pooled_connections: usize) -> Option<Service> {
         let conf = ServerConf {
             // Pingora multiplies the two; the number is meant for the whole process.
             threads: 1,
@@ -75,8 +81,21 @@ impl Proxy {
             max_retries: TRIES,
             ..ServerConf::default()
         };
-        Service { http: Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), self)) }
+        // Nobody connects by a protocol of ours.
+        let on_custom: ProcessCustomSession<_, _> = Arc::new(|_, _, _| Box::pin(std::future::ready(None)));
+        let service = ProxyServiceBuilder::new(&Arc::new(conf), self).custom(Connector, on_custom).build();
+        Some(Service { http: Arc::new(take_out(service)?) })
     }
+}
+
+/// Takes the proxy out of the service that Pingora has put it into, which would listen by itself: a proxy with a connector of
+/// ours is to be had in no other way.
+#[expect(unsafe_code, reason = "Pingora lends what is in a service and never gives it away")]
+fn take_out<P>(service: listening::Service<P>) -> Option<P> {
+    let service = ManuallyDrop::new(service);
+    // SAFETY: the service is neither used nor dropped from here on, so what is read is owned by the caller alone. Some
+    // hundred bytes of it stay for ever, once for each worker.
+    service.app_logic().map(|proxy| unsafe { std::ptr::read(proxy) })
 }
 
 impl Service {

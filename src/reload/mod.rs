@@ -123,7 +123,7 @@ impl Reloader {
         let Loaded { config, tls, .. } = loaded;
         let before = self.current.load();
         self.tell_what_needs_a_restart(before.config(), &config);
-        let next = Generation::build(config, Some(&before), &self.registry).await?;
+        let next = Generation::build(config, Some(&before), &self.registry, &tls).await?;
         if !is_forced {
             drain::compare(&before, &next, clock::millis())?;
         }
@@ -213,6 +213,7 @@ impl Reloader {
             Some(Ok(tls)) => {
                 self.door.secure(&tls);
                 self.now_secured_by(tls);
+                self.probes.follow(&self.current.load());
                 self.observer.certificates_renewed();
             }
             Some(Err(faults)) => {

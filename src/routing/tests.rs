@@ -19,6 +19,7 @@ fn route(hosts: &[&str], path: &str) -> Route {
         retry: Retry { attempts: 1, ..Retry::default() },
         timeouts: NodeTimeouts {
             connect: second,
+            tls: second,
             first_byte: second,
             between_bytes: second,
             write: second,

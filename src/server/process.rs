@@ -86,7 +86,7 @@ impl Process {
         let history = Arc::new(History::new(&source));
         let (phase, phases) = watch::channel(Phase::Starting);
 
-        let first = Generation::build(config, None, &registry).await.map_err(LoadError::from)?;
+        let first = Generation::build(config, None, &registry, &tls).await.map_err(LoadError::from)?;
         let (predecessor, mut known) = predecessor.unzip();
         known.iter_mut().for_each(|known| known.tell(&first));
         let current = Arc::new(Current::new(first, tls));

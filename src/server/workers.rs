@@ -1,5 +1,6 @@
 //! The threads that serve, one shard each.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -46,6 +47,10 @@ impl Workers {
             let handle = runtime.handle().clone();
             let service = Proxy::new(Arc::clone(current), Arc::clone(observer), finishers.clone());
             let mut ended = end.subscribe();
+            let service = service.into_service(pooled).ok_or_else(|| ServerError::System {
+                doing: "making the proxy",
+                source: io::Error::other("Pingora does not give it away"),
+            })?;
             let thread = thread::Builder::new()
                 .name(format!("bookend-{number}"))
                 .spawn(move || {
@@ -53,11 +58,7 @@ impl Workers {
                     let _ = runtime.block_on(ended.wait_for(|&ended| ended));
                 })
                 .map_err(|source| ServerError::System { doing: "starting a thread", source })?;
-            workers.push(Worker {
-                thread: Some(thread),
-                runtime: handle,
-                service: Arc::new(service.into_service(pooled)),
-            });
+            workers.push(Worker { thread: Some(thread), runtime: handle, service: Arc::new(service) });
         }
         Ok(Self { workers, end })
     }

@@ -1,4 +1,5 @@
-//! TLS at the front door: certificates, who gets which, and the settings of each listener (RFC 8446, RFC 5246).
+//! TLS (RFC 8446, RFC 5246): certificates, which client gets which, the settings of each listener, and how nodes are
+//! verified.
 //!
 //! Files are read once at the start, at every reload, and whenever they change. What is in use stays so until all of the new
 //! is good; connections keep what they began with.
@@ -6,6 +7,7 @@
 mod certificate;
 mod client;
 mod file;
+mod initiator;
 mod keys;
 mod names;
 mod terminator;
@@ -20,18 +22,24 @@ use std::time::SystemTime;
 pub use self::certificate::Leaf;
 pub use self::client::subject;
 pub use self::file::Files;
+use self::file::Stamp;
+pub use self::initiator::Initiator;
+use self::initiator::Reader;
 pub use self::terminator::Terminator;
-use crate::config::{Config, FileFault};
-use crate::model::ListenAddress;
+use crate::config::{Config, FileFault, Step};
+use crate::model::{ListenAddress, Name};
 
-/// The listeners that speak TLS, ready to.
+/// The listeners that speak TLS, ready to, and how nodes are reached by it.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     terminators: HashMap<ListenAddress, Arc<Terminator>>,
+    initiators: HashMap<Name, HashMap<String, Initiator>>,
+    /// The files that the initiators were read from.
+    stamps: Vec<Stamp>,
 }
 
 impl Tls {
-    /// Reads all that the listeners of `config` need. Those that are in use and stay as they are keep their settings, and so
+    /// Reads all that the listeners and nodes of `config` need. Those that are in use and stay as they are keep their settings, and so
     /// the sessions of their clients.
     ///
     /// Blocks on the file system.
@@ -50,7 +58,15 @@ impl Tls {
                 Err(found) => faults.extend(found),
             }
         }
-        if faults.is_empty() { Ok(Self { terminators }) } else { Err(faults) }
+        let mut reader = Reader::default();
+        let initiators = initiators(config, in_use, &mut reader, &mut faults);
+        let stamps = reader.stamps;
+        if faults.is_empty() { Ok(Self { terminators, initiators, stamps }) } else { Err(faults) }
+    }
+
+    /// How the node of `pool` with this name is reached by TLS; `None` if it is not.
+    pub fn initiator(&self, pool: &Name, node: &str) -> Option<&Initiator> {
+        self.initiators.get(pool)?.get(node)
     }
 
     /// What is wrong at `now` with the dates of certificates, but for those that were in use before: that they have expired is
@@ -100,6 +116,40 @@ impl Tls {
 
     /// The files that all of this was read from.
     pub fn files(&self) -> Files {
-        Files(self.terminators.values().flat_map(|terminator| terminator.stamps()).cloned().collect())
+        let listeners = self.terminators.values().flat_map(|terminator| terminator.stamps());
+        Files(listeners.chain(&self.stamps).cloned().collect())
     }
+}
+
+/// Reads what the nodes need that are reached by TLS, and adds to `faults` what is wrong with it.
+fn initiators(
+    config: &Config,
+    in_use: Option<&Tls>,
+    reader: &mut Reader,
+    faults: &mut Vec<FileFault>,
+) -> HashMap<Name, HashMap<String, Initiator>> {
+    let mut initiators = HashMap::<_, HashMap<_, _>>::new();
+    for (name, pool) in &config.pools {
+        for (index, node) in pool.nodes.iter().enumerate() {
+            let Some(settings) = &node.tls else { continue };
+            let known = in_use.and_then(|tls| tls.initiator(name, &node.name));
+            match Initiator::load(settings, known, reader) {
+                Ok(initiator) => {
+                    initiators.entry(name.clone()).or_default().insert(node.name.clone(), initiator);
+                }
+                Err(fault) => {
+                    let mut at = vec![Step::Key("pools"), Step::Named(name.to_string())];
+                    if settings.is_own {
+                        at.extend([Step::Key("nodes"), Step::Item(index)]);
+                    }
+                    at.extend([Step::Key("tls"), Step::Key(fault.key)]);
+                    // What the pool says is wrong for each of its nodes.
+                    if faults.iter().all(|known| known.at != at) {
+                        faults.push(FileFault { at, message: fault.message, help: fault.help });
+                    }
+                }
+            }
+        }
+    }
+    initiators
 }

@@ -10,6 +10,7 @@ mod origin;
 mod pki;
 mod port;
 mod schema;
+mod sealed;
 mod site;
 mod wait;
 
@@ -23,5 +24,6 @@ pub(crate) use origin::{Call, Next, Origin};
 pub(crate) use pki::{Authority, Files};
 pub(crate) use port::Port;
 pub(crate) use schema::{Schemas, Strictness};
+pub(crate) use sealed::Sealed;
 pub(crate) use site::Site;
 pub(crate) use wait::{PATIENCE, eventually, until};
