@@ -8,8 +8,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::balance::{Pool, Registry};
-use crate::config::{self, Config};
-use crate::link::{Link, Links, Security};
+use crate::config::{self, Config, Protocol};
+use crate::link::{self, Link, Links, Security};
 use crate::model::Name;
 use crate::retry::{BodyRoom, Policy};
 use crate::routing::{Request, Router};
@@ -198,11 +198,13 @@ fn links(config: &Config, tls: &Tls, known: Option<&Links>) -> Links {
     let mut links = Links::default();
     for (name, pool) in &config.pools {
         for node in &pool.nodes {
-            if node.tls.is_some() {
-                let initiator = tls.initiator(name, &node.name);
-                let security = initiator.map(|with| Security::new(with.client(), with.server_name()));
-                links.add(name, &node.name, Link::by_tls(security), known);
-            }
+            let security = match (&node.tls, tls.initiator(name, &node.name)) {
+                (None, _) if node.protocol == Protocol::Http1 => continue,
+                (None, _) => Security::Plain,
+                (Some(_), Some(with)) => Security::Tls(link::Tls::new(with.client(), with.server_name())),
+                (Some(_), None) => Security::Unknown,
+            };
+            links.add(name, &node.name, Link::new(security, node.protocol, pool.http2), known);
         }
     }
     links

@@ -3,7 +3,10 @@
 //! Pingora lets a session be of a foreign make, and asks it about forty things. An [`Overlay`] is asked what it has something
 //! to say about; everything else goes to the real session beneath it.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -63,22 +66,37 @@ struct Overlaid<O> {
     real: Box<ServerSession>,
     overlay: O,
     way_back: Option<WayBack>,
+    /// Whether the node is spoken to on a connection of ours, for which Pingora takes messages beside HTTP for granted. It asks
+    /// for those that come first, and otherwise not at all.
+    has_messages: bool,
 }
 
 /// Where a session is put whose overlay is taken off.
 #[derive(Clone, Default)]
-pub struct WayBack(Arc<Mutex<Option<Box<ServerSession>>>>);
+pub struct WayBack(Arc<Place>);
+
+/// The place for a session that comes back.
+#[derive(Default)]
+struct Place {
+    is_wanted: AtomicBool,
+    session: Mutex<Option<Box<ServerSession>>>,
+}
 
 /// Puts `overlay` over `real`.
 pub fn overlay<O: Overlay>(real: Box<ServerSession>, overlay: O) -> ServerSession {
-    ServerSession::Custom(Box::new(Overlaid { real, overlay, way_back: None }))
+    ServerSession::Custom(Box::new(Overlaid { real, overlay, way_back: None, has_messages: false }))
 }
 
 /// Puts `overlay` over `session`, until [`WayBack::take_off`].
 pub fn overlay_for_now<O: Overlay>(session: &mut Box<ServerSession>, overlay: O) -> WayBack {
     let way_back = WayBack::default();
     let real = std::mem::replace(session, nobody());
-    **session = ServerSession::Custom(Box::new(Overlaid { real, overlay, way_back: Some(way_back.clone()) }));
+    **session = ServerSession::Custom(Box::new(Overlaid {
+        real,
+        overlay,
+        way_back: Some(way_back.clone()),
+        has_messages: false,
+    }));
     way_back
 }
 
@@ -86,10 +104,11 @@ impl WayBack {
     /// Puts the session back that had the overlay.
     pub fn take_off(self, session: &mut Box<ServerSession>) {
         if let Some(overlaid) = session.as_custom_mut() {
-            // The only way to speak to it that Pingora leaves to us: it never took a writer, so it restores none.
+            // The only way to speak to it that Pingora leaves to us.
+            self.0.is_wanted.store(true, Ordering::Relaxed);
             let _ = overlaid.restore_custom_message_writer(Box::new(()));
         }
-        if let Some(real) = self.0.lock().take() {
+        if let Some(real) = self.0.session.lock().take() {
             *session = real;
         }
     }
@@ -98,6 +117,17 @@ impl WayBack {
 /// What stands for a session for as long as it takes to put another in its place.
 fn nobody() -> Box<ServerSession> {
     Box::new(ServerSession::Custom(Box::new(())))
+}
+
+/// Messages beside HTTP: none.
+struct NoMessages;
+
+impl Stream for NoMessages {
+    type Item = Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
 }
 
 #[async_trait]
@@ -136,18 +166,22 @@ impl<O: Overlay> CustomSession for Overlaid<O> {
 
     /// Gives the real session back, if there is a way back.
     fn restore_custom_message_writer(&mut self, _: Box<dyn CustomMessageWrite>) -> Result<()> {
-        if let Some(way_back) = &self.way_back {
-            *way_back.0.lock() = Some(std::mem::replace(&mut self.real, nobody()));
+        self.has_messages = false;
+        if let Some(WayBack(place)) = &self.way_back
+            && place.is_wanted.swap(false, Ordering::Relaxed)
+        {
+            *place.session.lock() = Some(std::mem::replace(&mut self.real, nobody()));
         }
         Ok(())
     }
 
     fn take_custom_message_writer(&mut self) -> Option<Box<dyn CustomMessageWrite>> {
-        None
+        self.has_messages.then(|| Box::new(()) as Box<dyn CustomMessageWrite>)
     }
 
     fn take_custom_message_reader(&mut self) -> Option<Messages> {
-        None
+        self.has_messages = true;
+        Some(Box::new(NoMessages))
     }
 
     fn restore_custom_message_reader(&mut self, _: Messages) -> Result<()> {

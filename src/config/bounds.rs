@@ -63,6 +63,8 @@ pub(super) const WEIGHT: RangeInclusive<u16> = 1..=u16::MAX;
 pub(super) const TIER: RangeInclusive<u8> = 0..=u8::MAX;
 /// Nodes of one pool.
 pub(super) const NODES: RangeInclusive<usize> = 1..=100_000;
+/// Requests that share one connection.
+pub(super) const NODE_STREAMS: RangeInclusive<usize> = 1..=1000;
 /// Requests that are at one node at once.
 pub(super) const IN_FLIGHT: RangeInclusive<u32> = 1..=10_000_000;
 /// Failed attempts in a row that take a node out.

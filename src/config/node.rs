@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use super::bounds;
 use super::locate::Place;
 use super::node_tls::{self, NodeTls, Said};
+use super::protocol::{self, Protocol};
 use super::read::{Fault, Fields, Value};
 use crate::model::{Name, NodeAddress, Tier, Weight};
 
@@ -24,6 +25,8 @@ pub struct Node {
     pub max_in_flight: Option<NonZeroU32>,
     /// How it is reached by TLS; `None` is without.
     pub tls: Option<NodeTls>,
+    /// What is spoken with it.
+    pub protocol: Protocol,
 }
 
 /// What holds for all nodes of a pool that say nothing else.
@@ -31,6 +34,8 @@ pub struct Node {
 pub(super) struct Base {
     /// How they are reached by TLS.
     pub(super) tls: Option<Said>,
+    /// What is spoken with them.
+    pub(super) protocol: Protocol,
 }
 
 /// Where the addresses and names of a pool's nodes stand for the first time.
@@ -62,7 +67,9 @@ fn read(item: Value<'_>, base: &Base, taken: &mut Taken) -> Option<Node> {
         return item.fields("a node", |fields| read_fields(fields, &item, base, taken))?;
     }
     let address = address(item, taken)?;
+    protocol::check(base.protocol, base.tls.is_some(), &item)?;
     Some(Node {
+        protocol: base.protocol,
         name: address.to_string(),
         tls: secured(base.tls.as_ref(), false, &address, &item)?,
         address,
@@ -81,8 +88,11 @@ fn read_fields(fields: &Fields<'_>, item: &Value<'_>, base: &Base, taken: &mut T
     let max_in_flight =
         fields.read("max_in_flight", |v| v.whole(bounds::IN_FLIGHT)).and_then(NonZeroU32::new);
     let tls = fields.read_or("tls", || base.tls.clone(), node_tls::read)?;
-    let address = address?;
+    let spoken = fields.read_or("protocol", || base.protocol, protocol::read);
+    let (address, protocol) = (address?, spoken?);
+    protocol::check(protocol, tls.is_some(), item)?;
     Some(Node {
+        protocol,
         tls: secured(tls.as_ref(), fields.has("tls"), &address, item)?,
         name: name.map_or_else(|| address.to_string(), |name| name.to_string()),
         address,

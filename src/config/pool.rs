@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault};
 use super::{
-    Balance, Ejection, HealthCheck, Node, Queue, Recall, Sticky, balance, bounds, check, ejection, node,
-    node_tls, queue, recall, sticky,
+    Balance, Ejection, HealthCheck, Http2, Node, Queue, Recall, Sticky, balance, bounds, check, ejection,
+    node, node_tls, protocol, queue, recall, sticky,
 };
 use crate::model::{CookieName, Name, StatusSet};
 
@@ -18,6 +18,8 @@ use crate::model::{CookieName, Name, StatusSet};
 pub struct Pool {
     /// The servers; never empty, no address and no name twice.
     pub nodes: Vec<Node>,
+    /// How HTTP/2 is spoken with those that speak it.
+    pub http2: Http2,
     /// How many nodes there ought to be, so that one that was taken out of the file is missed; `None` is those in the file.
     pub expect_nodes: Option<usize>,
     /// How nodes are picked.
@@ -150,7 +152,11 @@ web:
     - address: 10.0.0.11:8000";
 
 fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
-    let base = node::Base { tls: fields.read("tls", node_tls::read).flatten() };
+    let base = node::Base {
+        tls: fields.read("tls", node_tls::read).flatten(),
+        protocol: fields.read("protocol", protocol::read).unwrap_or_default(),
+    };
+    let http2 = fields.read("http2", protocol::read_http2);
     let help = "add it, as in `nodes: [10.0.0.11:8000, 10.0.0.12:8000]`";
     let nodes = fields.require("nodes", help, |v| node::read_all(v, &base));
     let expect_nodes = fields.read("expect_nodes", |v| v.whole(bounds::NODES));
@@ -168,6 +174,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let recall = fields.read("recall", recall::read);
     Some(Pool {
         nodes: nodes?,
+        http2: http2.unwrap_or_default(),
         expect_nodes,
         balance: balance.unwrap_or_default(),
         sticky,

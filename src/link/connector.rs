@@ -1,5 +1,6 @@
 //! Who connects for Pingora.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,38 +8,122 @@ use pingora::connectors::http::custom::{self, Connection};
 use pingora::upstreams::peer::Peer;
 use pingora::{Error, ErrorType};
 
-use super::{Trouble, errand};
+use super::errand::{self, Made};
+use super::exchange::Exchange;
+use super::shelf::Shelf;
+use super::trouble::Trouble;
 
-/// Makes connections for Pingora by the links of their nodes. Pingora keeps those that idle, and does the talking.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Connector;
+/// How long a connection that requests share may take to give a sign of life before another request goes out on it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// Makes connections for Pingora by the links of their nodes.
+///
+/// Those for HTTP/1.1 Pingora keeps while they idle, and does the talking; those that requests share are kept here.
+#[derive(Debug, Default)]
+pub struct Connector {
+    shelf: Shelf,
+}
+
+/// Why an exchange broke.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Break {
+    /// The node refused the stream, and has not begun the request.
+    #[error("the node refused the stream")]
+    Refused(#[source] h2::Error),
+    /// The connection ended in order before the node took the request.
+    #[error("the connection was over before the node took the request")]
+    Over(#[source] h2::Error),
+    /// What the node sends is no HTTP.
+    #[error("the node sent no HTTP/2")]
+    Nonsense(#[source] h2::Error),
+    /// Anything else.
+    #[error("the stream broke")]
+    Broken(#[source] h2::Error),
+    /// The node sent nothing in time.
+    #[error("the node sent nothing in time")]
+    Late,
+    /// The node took nothing in time.
+    #[error("the node took nothing in time")]
+    Stuck,
+    /// Pingora asked for what cannot be.
+    #[error("the request cannot be sent by HTTP/2")]
+    Unsendable,
+}
+
+/// What an error of Pingora's says of a request on a connection that others share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unprocessed {
+    /// The node refused it.
+    Refused,
+    /// The connection ended in order before the node took it.
+    Over,
+}
+
+/// Whether the node has not begun the request, where `cause` is what its exchange broke by (RFC 9113, 8.7).
+pub fn unprocessed(cause: &(dyn std::error::Error + 'static)) -> Option<Unprocessed> {
+    match cause.downcast_ref()? {
+        Break::Refused(_) => Some(Unprocessed::Refused),
+        Break::Over(_) => Some(Unprocessed::Over),
+        Break::Nonsense(_) | Break::Broken(_) | Break::Late | Break::Stuck | Break::Unsendable => None,
+    }
+}
+
+impl Break {
+    /// What an error says that says nothing of the request itself.
+    pub(super) fn of(why: h2::Error) -> Self {
+        match why.is_library() {
+            true => Self::Nonsense(why),
+            false => Self::Broken(why),
+        }
+    }
+}
 
 #[async_trait]
 impl custom::Connector for Connector {
-    type Session = ();
+    type Session = Exchange;
 
     async fn get_http_session<P: Peer + Send + Sync + 'static>(
         &self,
         peer: &P,
-    ) -> pingora::Result<(Connection<()>, bool)> {
+    ) -> pingora::Result<(Connection<Exchange>, bool)> {
         let errand = peer.get_peer_options().and_then(|options| options.custom_l4.clone());
-        let made = match errand {
-            Some(errand) => errand::run(&errand, peer.address()).await?,
-            None => None,
+        let Some(errand) = errand else {
+            return Error::e_explain(ErrorType::InternalError, "the peer has no link");
         };
+        let key = peer.reuse_hash();
+        let opening = self.shelf.opening(key);
+        let turn = opening.turn().await;
+        if let Some((seat, sender)) = self.shelf.find(key, SIGN_OF_LIFE).await {
+            return Ok((Connection::Session(Exchange::new(seat, sender)), true));
+        }
+        let made = errand::run(&errand, peer.address()).await.inspect_err(|_| opening.failed())?;
         match made {
-            Some(stream) => Ok((Connection::Stream(Box::new(stream)), false)),
-            None => Error::e_explain(ErrorType::InternalError, "the peer has no link"),
+            Some(Made::Own(stream)) => Ok((Connection::Stream(stream), false)),
+            Some(Made::Shared(shared)) => {
+                if let Some(idle) = peer.idle_timeout() {
+                    shared.keep_for(idle);
+                }
+                let taken = self.shelf.add(key, Arc::clone(&shared));
+                drop(turn);
+                self.shelf.tidy();
+                let Some((seat, sender)) = taken else {
+                    return Err(error(Trouble::Http2("the node takes no stream".to_owned())));
+                };
+                Ok((Connection::Session(Exchange::new(seat, sender)), false))
+            }
+            None => Error::e_explain(ErrorType::InternalError, "the connection was lost on its way"),
         }
     }
 
-    async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, _: &P) -> Option<()> {
-        None
+    async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, peer: &P) -> Option<Exchange> {
+        let (seat, sender) = self.shelf.find(peer.reuse_hash(), SIGN_OF_LIFE).await?;
+        Some(Exchange::new(seat, sender))
     }
 
+    /// Nothing has to be done: the place is free again as the exchange goes.
     async fn release_http_session<P: Peer + Send + Sync + 'static>(
         &self,
-        (): (),
+        _: Exchange,
         _: &P,
         _: Option<Duration>,
     ) {
@@ -53,6 +138,19 @@ pub(super) fn error(trouble: Trouble) -> Box<Error> {
         Trouble::Late { .. } => ErrorType::ConnectTimedout,
         Trouble::Unverified(_) => ErrorType::InvalidCert,
         Trouble::Tls(_) => ErrorType::TLSHandshakeFailure,
+        Trouble::Http2(_) => ErrorType::H2Error,
     };
     Error::because(kind, "connecting to a node", trouble)
+}
+
+/// Why an exchange broke, as Pingora has it.
+pub(super) fn broken(why: Break) -> Box<Error> {
+    let kind = match &why {
+        Break::Refused(_) | Break::Over(_) | Break::Broken(_) => ErrorType::ReadError,
+        Break::Nonsense(_) => ErrorType::InvalidHTTPHeader,
+        Break::Late => ErrorType::ReadTimedout,
+        Break::Stuck => ErrorType::WriteTimedout,
+        Break::Unsendable => ErrorType::InternalError,
+    };
+    Error::because(kind, "on a shared connection to a node", why)
 }

@@ -7,9 +7,12 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::stream::{NodeStream, Socket};
-use super::{Link, Trouble};
+use super::shared;
+use super::stream::{Channel, NodeStream, Socket};
+use super::{HTTP2, Link, Security, Trouble};
+use crate::config::Protocol;
 use crate::upstream::Place;
 
 /// How long a connection may take to open, and when the kernel gives it up.
@@ -35,9 +38,9 @@ impl Link {
     ///
     /// If the node cannot be reached in time, or cannot be verified.
     pub async fn dial(&self, place: &Place, limits: &Limits) -> Result<NodeStream, Trouble> {
-        let Some(security) = &self.security else {
+        if matches!(self.security, Security::Unknown) {
             return Err(Trouble::Unverified("nobody knows how to verify it".to_owned()));
-        };
+        }
         let socket = match timeout(limits.connect, connect(place)).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(why)) => return Err(Trouble::of_socket(why)),
@@ -46,12 +49,38 @@ impl Link {
         if let Socket::Tcp(socket) = &socket {
             prepare(socket, limits.write).map_err(Trouble::of_socket)?;
         }
+        let Security::Tls(security) = &self.security else {
+            return Ok(NodeStream::new(Channel::Plain(socket), place, self.protocol == Protocol::Http2));
+        };
         let tls = TlsConnector::from(security.settings.clone());
         match timeout(limits.tls, tls.connect(security.server_name.clone(), socket)).await {
-            Ok(Ok(tls)) => Ok(NodeStream::new(tls, place)),
+            Ok(Ok(tls)) => self.agreed(tls, place),
             Ok(Err(why)) => Err(Trouble::of_tls(why, &security.server_name)),
             Err(_) => Err(Trouble::Late { doing: "agree on keys (TLS)", limit: limits.tls }),
         }
+    }
+
+    /// Whether the node at `place` takes a connection and speaks its protocol.
+    ///
+    /// # Errors
+    ///
+    /// If it does not, in time.
+    pub async fn greet(&self, place: &Place, limits: &Limits) -> Result<(), Trouble> {
+        let stream = self.dial(place, limits).await?;
+        match stream.is_http2() {
+            true => shared::greet(stream, limits.tls).await,
+            false => Ok(()),
+        }
+    }
+
+    /// The connection on which keys were agreed on, and with them the protocol (RFC 7301).
+    fn agreed(&self, tls: TlsStream<Socket>, place: &Place) -> Result<NodeStream, Trouble> {
+        let is_http2 = tls.get_ref().1.alpn_protocol() == Some(HTTP2);
+        if self.protocol == Protocol::Http2 && !is_http2 {
+            let help = "write `protocol: auto`, or `http1`";
+            return Err(Trouble::Http2(format!("it speaks TLS, but does not offer HTTP/2 in it: {help}")));
+        }
+        Ok(NodeStream::new(Channel::Tls(Box::new(tls)), place, is_http2))
     }
 }
 

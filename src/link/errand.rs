@@ -20,11 +20,13 @@ use pingora::protocols::l4::stream::Stream as PlainStream;
 use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::CustomALPN;
-use pingora::protocols::{ALPN, GetProxyDigest};
+use pingora::protocols::{ALPN, GetProxyDigest, Stream};
 use pingora::upstreams::peer::HttpPeer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Limits, Link, NodeStream, connector};
+use super::connector;
+use super::shared::Shared;
+use super::{Limits, Link, Trouble};
 use crate::upstream::Place;
 
 /// What Pingora is told of the protocol, so that it asks the connector.
@@ -38,8 +40,16 @@ struct Errand {
     limits: Limits,
 }
 
-/// Where the connection lies that was made.
-type Made = Mutex<Option<NodeStream>>;
+/// A connection that was made.
+pub(super) enum Made {
+    /// For one request at a time, by HTTP/1.1.
+    Own(Stream),
+    /// For many at once, by HTTP/2.
+    Shared(Arc<Shared>),
+}
+
+/// Where it lies on its way.
+type Basket = Mutex<Option<Made>>;
 
 /// Has `peer` reached by `link`.
 pub fn send_out(peer: &mut HttpPeer, link: &Arc<Link>, place: &Place, limits: Limits) {
@@ -52,18 +62,28 @@ pub fn send_out(peer: &mut HttpPeer, link: &Arc<Link>, place: &Place, limits: Li
 pub(super) async fn run(
     errand: &Arc<dyn L4Connect + Send + Sync>,
     address: &AnyAddr,
-) -> pingora::Result<Option<NodeStream>> {
+) -> pingora::Result<Option<Made>> {
     let carrier = errand.connect(address).await?;
     let digest = carrier.get_proxy_digest();
     let made = digest.as_ref().and_then(|digest| digest.user_data.as_ref());
-    Ok(made.and_then(|made| made.downcast_ref::<Made>()).and_then(|made| made.lock().take()))
+    Ok(made.and_then(|made| made.downcast_ref::<Basket>()).and_then(|made| made.lock().take()))
+}
+
+impl Errand {
+    async fn make(&self) -> Result<Made, Trouble> {
+        let stream = self.link.dial(&self.place, &self.limits).await?;
+        match stream.is_http2() {
+            false => Ok(Made::Own(Box::new(stream))),
+            true => Shared::begin(stream, self.link.http2(), self.limits.tls).await.map(Made::Shared),
+        }
+    }
 }
 
 #[async_trait]
 impl L4Connect for Errand {
     async fn connect(&self, _: &AnyAddr) -> pingora::Result<PlainStream> {
-        let stream = self.link.dial(&self.place, &self.limits).await.map_err(connector::error)?;
-        let made: Box<dyn Any + Send + Sync> = Box::new(Made::new(Some(stream)));
+        let made = self.make().await.map_err(connector::error)?;
+        let made: Box<dyn Any + Send + Sync> = Box::new(Basket::new(Some(made)));
         let mut carrier = PlainStream::from(VirtualSocketStream::new(Box::new(Nothing)));
         // The head is what the type asks for and nobody reads.
         let head = ResponseHeader::build(StatusCode::OK, Some(0))?;

@@ -1,13 +1,18 @@
-//! Connections to nodes that are more than a plain one.
+//! Connections to nodes that are more than a plain one with HTTP/1.1.
 //!
-//! Pingora makes plain connections by itself. Where TLS is spoken, it asks for them here: its own TLS would bring another
-//! cryptography along, read the files of certificates for each connection, and resume no session.
+//! Those Pingora makes by itself. Where TLS or HTTP/2 is spoken, it asks here: its own TLS would bring another cryptography
+//! along, read the files of certificates for each connection, and resume no session; and its own HTTP/2 does not tell a
+//! request that the node has not begun from one that may have run.
 
 mod connector;
 mod dial;
 mod errand;
+mod exchange;
+mod shared;
+mod shelf;
 mod stream;
 mod trouble;
+mod upload;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,26 +21,44 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-pub use self::connector::Connector;
+pub use self::connector::{Connector, Unprocessed, unprocessed};
 pub use self::dial::Limits;
 pub use self::errand::send_out;
+pub use self::exchange::NO_DESCRIPTOR;
 pub use self::stream::NodeStream;
 pub use self::trouble::Trouble;
+use crate::config::{Http2, Protocol};
 use crate::model::Name;
 use crate::upstream::Place;
+
+/// What HTTP/2 and HTTP/1.1 are called where a protocol is agreed on (RFC 7301, 6).
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// How one node is reached.
 #[derive(Debug)]
 pub struct Link {
-    /// `None` if nobody knows how to verify it, so that it must not be reached at all.
-    security: Option<Security>,
+    security: Security,
+    protocol: Protocol,
+    http2: Http2,
     /// Connections of links that differ are not for each other.
     key: u64,
 }
 
+/// Whether and how a node is verified.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Security {
+    /// It is not: the connection is a plain one.
+    Plain,
+    /// By TLS.
+    Tls(Tls),
+    /// It ought to be, and nobody knows how, so that it must not be reached at all.
+    Unknown,
+}
+
 /// How one node is reached by TLS and verified.
 #[derive(Clone, Debug)]
-pub struct Security {
+pub struct Tls {
     client: Arc<ClientConfig>,
     /// With what the link adds to it.
     settings: Arc<ClientConfig>,
@@ -47,42 +70,74 @@ pub struct Security {
 pub struct Links(HashMap<Name, HashMap<String, Arc<Link>>>);
 
 impl Link {
-    /// A link by TLS; `None` is one by which nothing is reached.
-    pub fn by_tls(security: Option<Security>) -> Self {
+    /// A link by which this protocol is spoken.
+    pub fn new(security: Security, protocol: Protocol, http2: Http2) -> Self {
+        let security = security.offering(match protocol {
+            Protocol::Http1 => &[HTTP1],
+            Protocol::Http2 => &[HTTP2],
+            Protocol::Auto => &[HTTP2, HTTP1],
+        });
         // Random, and never one of the few that Pingora's connections are grouped by.
-        Self { security, key: RandomState::new().hash_one(0) | 1 << 63 }
+        Self { security, protocol, http2, key: RandomState::new().hash_one(0) | 1 << 63 }
     }
 
     /// Whether nothing would be different by `other`.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.security == other.security
+        self.security == other.security && self.protocol == other.protocol && self.http2 == other.http2
     }
 
     /// What the node at `place` is called where no request says it.
     pub fn host(&self, place: &Place) -> String {
         match (&self.security, place) {
-            (Some(security), _) => security.server_name.to_str().into_owned(),
-            (None, Place::Tcp(address)) => address.to_string(),
-            (None, Place::Unix(_)) => "localhost".to_owned(),
+            (Security::Tls(tls), _) => tls.server_name.to_str().into_owned(),
+            (Security::Plain | Security::Unknown, Place::Tcp(address)) => address.to_string(),
+            (Security::Plain | Security::Unknown, Place::Unix(_)) => "localhost".to_owned(),
         }
+    }
+
+    /// The whole of a target.
+    pub fn url(&self, path: &str, host: &str) -> String {
+        let scheme = if matches!(self.security, Security::Plain) { "http" } else { "https" };
+        format!("{scheme}://{host}{path}")
     }
 
     /// What its connections are grouped by.
     pub fn key(&self) -> u64 {
         self.key
     }
-}
 
-impl Security {
-    /// Follows `client`, to a node whose certificate is for `server_name`.
-    pub fn new(client: &Arc<ClientConfig>, server_name: &ServerName<'static>) -> Self {
-        let mut settings = ClientConfig::clone(client);
-        settings.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self { client: Arc::clone(client), settings: Arc::new(settings), server_name: server_name.clone() }
+    /// Whether all of its connections are shared by requests.
+    pub fn is_shared(&self) -> bool {
+        self.protocol == Protocol::Http2
+    }
+
+    fn http2(&self) -> Http2 {
+        self.http2
     }
 }
 
-impl PartialEq for Security {
+impl Tls {
+    /// Follows `client`, to a node whose certificate is for `server_name`.
+    pub fn new(client: &Arc<ClientConfig>, server_name: &ServerName<'static>) -> Self {
+        Self { client: Arc::clone(client), settings: Arc::clone(client), server_name: server_name.clone() }
+    }
+}
+
+impl Security {
+    /// Offers the node these protocols, the first rather than the others.
+    fn offering(self, protocols: &[&[u8]]) -> Self {
+        match self {
+            Self::Tls(tls) => {
+                let mut settings = ClientConfig::clone(&tls.client);
+                settings.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+                Self::Tls(Tls { settings: Arc::new(settings), ..tls })
+            }
+            Self::Plain | Self::Unknown => self,
+        }
+    }
+}
+
+impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.client, &other.client) && self.server_name == other.server_name
     }

@@ -1,10 +1,11 @@
-//! A connection to a node, as Pingora reads and writes it.
+//! A connection to a node, as Pingora and HTTP/2 read and write it.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
@@ -17,32 +18,68 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
+use crate::clock;
 use crate::upstream::Place;
 
-/// What TLS to a node goes over.
+/// A socket of either kind.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// A connection to a node that was verified.
+/// A socket as it is, or TLS on top of it, with a node that was verified.
+#[derive(Debug)]
+pub(super) enum Channel {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+/// A connection to a node.
 #[derive(Debug)]
 pub struct NodeStream {
-    tls: TlsStream<Socket>,
+    channel: Channel,
     digest: Arc<SocketDigest>,
+    /// When something last came, in milliseconds of the clock.
+    heard: Arc<AtomicU64>,
+    is_http2: bool,
 }
 
 impl NodeStream {
-    pub(super) fn new(tls: TlsStream<Socket>, place: &Place) -> Self {
-        let digest = SocketDigest::from_raw_fd(tls.get_ref().0.as_raw_fd());
+    pub(super) fn new(channel: Channel, place: &Place, is_http2: bool) -> Self {
+        let digest = SocketDigest::from_raw_fd(channel.socket().as_raw_fd());
         let peer = match place {
             Place::Tcp(address) => Some(AnyAddr::Inet(*address)),
             Place::Unix(_) => None,
         };
         // The cell is new and empty.
         let _ = digest.peer_addr.set(peer);
-        Self { tls, digest: Arc::new(digest) }
+        let heard = Arc::new(AtomicU64::new(clock::millis()));
+        Self { channel, digest: Arc::new(digest), heard, is_http2 }
+    }
+
+    /// Whether HTTP/2 is spoken on it, rather than HTTP/1.1.
+    pub fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
+    /// Whether TLS is spoken on it.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.channel, Channel::Tls(_))
+    }
+
+    /// When something last came, in milliseconds of the clock, as long as it is read.
+    pub(super) fn heard(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.heard)
+    }
+}
+
+impl Channel {
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
     }
 }
 
@@ -55,55 +92,77 @@ impl AsRawFd for Socket {
     }
 }
 
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
-            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
+/// Reads and writes whatever of two kinds is there.
+macro_rules! either {
+    ($kind:ident: $one:ident | $other:ident) => {
+        impl AsyncRead for $kind {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::$one(stream) => Pin::new(stream).poll_read(cx, buf),
+                    Self::$other(stream) => Pin::new(stream).poll_read(cx, buf),
+                }
+            }
         }
-    }
+
+        impl AsyncWrite for $kind {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                data: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                match self.get_mut() {
+                    Self::$one(stream) => Pin::new(stream).poll_write(cx, data),
+                    Self::$other(stream) => Pin::new(stream).poll_write(cx, data),
+                }
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::$one(stream) => Pin::new(stream).poll_flush(cx),
+                    Self::$other(stream) => Pin::new(stream).poll_flush(cx),
+                }
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::$one(stream) => Pin::new(stream).poll_shutdown(cx),
+                    Self::$other(stream) => Pin::new(stream).poll_shutdown(cx),
+                }
+            }
+        }
+    };
 }
 
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, data),
-            Self::Unix(socket) => Pin::new(socket).poll_write(cx, data),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
-    }
-}
+either!(Socket: Tcp | Unix);
+either!(Channel: Plain | Tls);
 
 impl AsyncRead for NodeStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tls).poll_read(cx, buf)
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.channel).poll_read(cx, buf))?;
+        if this.is_http2 && buf.filled().len() > before {
+            this.heard.store(clock::millis(), Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for NodeStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tls).poll_write(cx, data)
+        Pin::new(&mut self.get_mut().channel).poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tls).poll_flush(cx)
+        Pin::new(&mut self.get_mut().channel).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tls).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().channel).poll_shutdown(cx)
     }
 }
 
@@ -117,7 +176,7 @@ impl Shutdown for NodeStream {
 
 impl UniqueID for NodeStream {
     fn id(&self) -> UniqueIDType {
-        self.tls.get_ref().0.as_raw_fd()
+        self.channel.socket().as_raw_fd()
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Trouble {
     /// No keys could be agreed on.
     #[error("{0}")]
     Tls(String),
+    /// HTTP/2 is not spoken.
+    #[error("{0}")]
+    Http2(String),
 }
 
 impl Trouble {
@@ -59,9 +62,9 @@ impl Trouble {
         }
     }
 
-    /// Whether bookend is to blame, and no node.
-    pub fn is_own(&self) -> bool {
-        matches!(self, Self::Own(_))
+    pub(super) fn of_http2(why: &h2::Error) -> Self {
+        let help = "`protocol: http1` if that is what it speaks";
+        Self::Http2(format!("it does not speak HTTP/2 ({why}): write {help}"))
     }
 }
 
@@ -122,7 +125,10 @@ fn of_alert(alert: AlertDescription) -> String {
             format!("it does not accept the certificate that it is shown ({alert:?}): see `tls.certificate`")
         }
         Alert::UnrecognisedName => "it has no site of the name in `tls.server_name`".to_owned(),
-        Alert::NoApplicationProtocol => "it speaks TLS, but not the protocol that is asked for".to_owned(),
+        Alert::NoApplicationProtocol => {
+            "it speaks TLS, but does not offer what is asked for: write `protocol: auto`, or `http1`"
+                .to_owned()
+        }
         other => format!("it refused to agree on keys: {other:?}"),
     }
 }

@@ -37,10 +37,13 @@ const FRESH: u64 = 2_000;
 /// Who asks a node.
 enum Check {
     /// Pingora, by a plain connection.
-    Plain(Box<dyn HealthCheck + Send + Sync>, Box<Backend>),
+    Plain(Plain, Box<Backend>),
     /// bookend, by the node's own link.
     Linked(Asking),
 }
+
+/// A check of Pingora's.
+type Plain = Box<dyn HealthCheck + Send + Sync>;
 
 /// Checks the nodes of `pool`, and those that join it, until dropped.
 pub(super) async fn run(pool: Arc<Pool>, links: Arc<Links>, observer: Arc<Observer>) {
@@ -172,7 +175,7 @@ fn reason(error: &pingora::Error) -> String {
     }
 }
 
-fn check(settings: &config::HealthCheck, place: &Place) -> Option<Box<dyn HealthCheck + Send + Sync>> {
+fn check(settings: &config::HealthCheck, place: &Place) -> Option<Plain> {
     match &settings.kind {
         CheckKind::Tcp => {
             let mut check = TcpHealthCheck::new();
@@ -192,7 +195,7 @@ fn http_check(
     path: &str,
     host: Option<&str>,
     status: &StatusSet,
-) -> Option<Box<dyn HealthCheck + Send + Sync>> {
+) -> Option<Plain> {
     let address = match place {
         Place::Tcp(address) => address.to_string(),
         Place::Unix(_) => "localhost".to_owned(),

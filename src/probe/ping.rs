@@ -42,7 +42,10 @@ async fn ask(member: Arc<Member>, link: Option<Arc<Link>>) {
             (Some(link), _) => {
                 let limits = Limits { connect: LONGEST, tls: LONGEST, write: LONGEST };
                 let stream = link.dial(place, &limits).await.map_err(std::io::Error::other)?;
-                sign_of_life(stream, &link.host(place)).await
+                match stream.is_http2() {
+                    false => sign_of_life(stream, &link.host(place)).await,
+                    true => link.greet(place, &limits).await.map(|()| true).map_err(std::io::Error::other),
+                }
             }
             (None, Place::Tcp(address)) => {
                 sign_of_life(TcpStream::connect(address).await?, &address.to_string()).await

@@ -45,6 +45,9 @@ const YOUNG: u64 = 1;
 /// How long a connection may have been idle for a request that may not run twice.
 const LONGEST_YOUTH: Duration = Duration::from_secs(1);
 
+/// How often a request goes back to a node whose connection was over before it took the request.
+const MOST_ENDS: u32 = 2;
+
 /// Bodies up to this length are kept for another attempt whatever happens.
 const SURELY_KEPT: u64 = 64 * 1024;
 
@@ -55,6 +58,8 @@ pub(super) struct Attempts {
     progress: Progress,
     /// How often the request returned to nodes that it had tried.
     returns: u32,
+    /// How often the connection that it went out on was over before its node took it.
+    ends_met: u32,
     /// A connection broke under it; the next attempt goes out on a new one, so that it breaks for no lesser reason than
     /// that its node does.
     met_a_dead_connection: bool,
@@ -86,6 +91,8 @@ struct Attempt {
     member: Arc<Member>,
     /// How far it got, if it failed.
     reach: Option<Reach>,
+    /// Whether its node did not refuse it, but the connection was over.
+    is_over: bool,
     /// Its place on the node, until it failed or the request is over.
     slot: Option<Slot>,
     /// When it began, in milliseconds of the clock.
@@ -125,11 +132,17 @@ impl Attempts {
         &mut self,
         policy: &Policy,
         request: Request,
-        failure: Failure,
+        mut failure: Failure,
         hearing: &Hearing<'_>,
     ) -> Decision {
+        self.ends_met += u32::from(failure.circumstance == Circumstance::ConnectionOver);
+        if failure.circumstance == Circumstance::ConnectionOver && self.ends_met > MOST_ENDS {
+            // A node that ends every connection refuses.
+            failure.circumstance = Circumstance::StreamRefused;
+        }
         if let Some(last) = self.history.last_mut() {
             last.reach = Some(failure.reach);
+            last.is_over = failure.circumstance == Circumstance::ConnectionOver;
             last.slot = None;
         }
         self.met_a_dead_connection |= matches!(failure.reach, Reach::PartSent | Reach::MaybeSent);
@@ -171,6 +184,11 @@ impl Attempts {
 }
 
 impl Attempt {
+    /// Whether its node took nothing of the request, and would not now.
+    fn is_refusal(&self) -> bool {
+        self.reach == Some(Reach::NotSent) && !self.is_over
+    }
+
     fn is_at(&self, member: &Member) -> bool {
         Arc::ptr_eq(&self.member.node, &member.node)
     }
@@ -216,6 +234,10 @@ pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<
     set_timeouts(&mut peer, &route.timeouts);
     if let Some(link) = context.generation.link(route.pool.name(), &member.name) {
         link::send_out(&mut peer, &link, member.node.place(), limits(&route.timeouts));
+        if link.is_shared() {
+            // Such a connection has given a sign of life a moment ago, and says which requests it has not begun.
+            return Some(Box::new(peer));
+        }
     }
     let may_stall = body_length(session).is_none_or(|length| length > SURELY_KEPT);
     if matches!(member.node.place(), Place::Unix(_)) && may_stall {

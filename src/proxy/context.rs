@@ -73,6 +73,8 @@ pub(super) struct Body {
     pub(super) sent_at: Option<Instant>,
     /// For another attempt.
     pub(super) replay: Replay,
+    /// Whether other requests are on the connection that this attempt goes out on.
+    pub(super) is_shared: bool,
     /// Over the connection that it goes out on.
     pub(super) watch: Watch,
 }

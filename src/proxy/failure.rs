@@ -17,6 +17,7 @@ use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
 use crate::framing::{self, Flaw};
+use crate::link::{self, Unprocessed};
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
@@ -194,6 +195,7 @@ pub(super) fn broken(
     }
     let late = context.connection.as_ref().and_then(|connection| connection.take_late());
     let late = late.or_else(|| context.body.watch.is_late().then_some(Late::Node));
+    let unprocessed = link::unprocessed(error.root_cause());
     let reach = match (late, error.esource()) {
         (Some(Late::Client), _) => {
             context.end(Cause::BodyTooSlow);
@@ -201,6 +203,7 @@ pub(super) fn broken(
         }
         (Some(Late::Node | Late::GivenUp), _) if is_under_way(session, context) => Some(Reach::Truncated),
         (Some(Late::Node | Late::GivenUp), _) => Some(Reach::Silent),
+        (None, ErrorSource::Upstream) if unprocessed.is_some() => Some(Reach::NotSent),
         (None, ErrorSource::Upstream) => Some(reach(session, &error, context)),
         (None, ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset) => None,
     };
@@ -212,8 +215,13 @@ pub(super) fn broken(
     let circumstance = match late {
         _ if context.body.watch.is_given_up() => Circumstance::NodeIsOut,
         Some(Late::GivenUp) => Circumstance::NodeIsOut,
-        Some(Late::Client | Late::Node) | None if was_pooled => Circumstance::PooledConnection,
-        Some(Late::Client | Late::Node) | None => Circumstance::Usual,
+        Some(Late::Client | Late::Node) => Circumstance::of_connection(was_pooled),
+        None => match unprocessed {
+            Some(Unprocessed::Over) => Circumstance::ConnectionOver,
+            Some(Unprocessed::Refused) => Circumstance::StreamRefused,
+            // One that is shared was alive a moment ago.
+            None => Circumstance::of_connection(was_pooled && !context.body.is_shared),
+        },
     };
     after(Failure { reach, circumstance }, session, error, context, observer)
 }

@@ -18,12 +18,18 @@ use crate::upstream::Place;
 /// How many pieces of a body Pingora's pipe from the client's half of an exchange to the node's holds.
 const PIPE: u32 = 4;
 
-/// Tells the node where the request came from. Hop-by-hop headers are gone by now: Pingora removes them before.
+/// Tells the node where the request came from. What was for the client's connection alone is gone by then; Pingora removes it
+/// where it speaks with the node itself.
 pub(super) fn request(
     session: &Session,
     request: &mut RequestHeader,
     context: &Context,
 ) -> pingora::Result<()> {
+    if context.body.is_shared {
+        for name in headers::hop_by_hop(&request.headers, headers::Passage::Plain) {
+            request.remove_header(&name);
+        }
+    }
     if let Some(connection) = &context.connection {
         let listener = connection.listener();
         let peer = connection.client().map(|client| client.ip());

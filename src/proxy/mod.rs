@@ -43,8 +43,9 @@ use self::attempt::Nowhere;
 use self::context::Context;
 use self::early::Watch;
 pub use self::finish::Finishers;
+use crate::clock;
 use crate::generation::Current;
-use crate::link::Connector;
+use crate::link::{self, Connector};
 use crate::listen::Serve;
 use crate::observe::Observer;
 
@@ -83,7 +84,8 @@ impl Proxy {
         };
         // Nobody connects by a protocol of ours.
         let on_custom: ProcessCustomSession<_, _> = Arc::new(|_, _, _| Box::pin(std::future::ready(None)));
-        let service = ProxyServiceBuilder::new(&Arc::new(conf), self).custom(Connector, on_custom).build();
+        let service =
+            ProxyServiceBuilder::new(&Arc::new(conf), self).custom(Connector::default(), on_custom).build();
         Some(Service { http: Arc::new(take_out(service)?) })
     }
 }
@@ -177,7 +179,8 @@ impl ProxyHttp for Proxy {
         _digest: Option<&Digest>,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        context.body.watch = Watch::over(connection);
+        context.body.is_shared = connection == link::NO_DESCRIPTOR;
+        context.body.watch = if context.body.is_shared { Watch::default() } else { Watch::over(connection) };
         Ok(())
     }
 
@@ -189,7 +192,13 @@ impl ProxyHttp for Proxy {
     ) -> pingora::Result<()> {
         forward::request(session, request, context)?;
         sticky::request(request, context)?;
-        finish::request(request, context)
+        finish::request(request, context)?;
+        if context.body.is_shared && session.as_mut().is_body_empty() {
+            // Pingora hands on a body that is not there to connections of its own alone.
+            context.body.sent_at = Some(clock::now());
+            attempt::await_head(session, context);
+        }
+        Ok(())
     }
 
     async fn request_body_filter(

@@ -97,7 +97,14 @@ impl Policy {
     fn may_repeat(&self, request: Request, failure: Failure, progress: &Progress) -> bool {
         let repeatable = request.repeatability != Repeatability::Unsafe;
         match failure.reach {
-            Reach::NotSent => true,
+            // Of what a node has not begun, some may have been on its way.
+            Reach::NotSent => match failure.circumstance {
+                Circumstance::StreamRefused | Circumstance::ConnectionOver => request.is_replayable,
+                Circumstance::Usual
+                | Circumstance::PooledConnection
+                | Circumstance::NodeIsOut
+                | Circumstance::OwnLack => true,
+            },
             Reach::Truncated => request.is_replayable && request.is_finishable,
             Reach::PartSent => request.is_replayable && (self.rules.part_sent || repeatable),
             Reach::MaybeSent | Reach::Silent => request.is_replayable && request.survives_a_doubt(failure),
@@ -143,9 +150,11 @@ impl Progress {
                     // Others say that it is the node.
                     Circumstance::NodeIsOut => {}
                     _ if failure.is_of_the_connection() => self.doubtful = true,
-                    Circumstance::Usual | Circumstance::PooledConnection | Circumstance::OwnLack => {
-                        self.broken += 1;
-                    }
+                    Circumstance::Usual
+                    | Circumstance::PooledConnection
+                    | Circumstance::StreamRefused
+                    | Circumstance::ConnectionOver
+                    | Circumstance::OwnLack => self.broken += 1,
                 }
             }
         }

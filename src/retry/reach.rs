@@ -39,8 +39,24 @@ pub enum Circumstance {
     PooledConnection,
     /// The node is out for its silence, so that it is not at this request any more in all likelihood.
     NodeIsOut,
+    /// The node refused it on a connection that requests share, and has not begun it.
+    StreamRefused,
+    /// The connection that requests share ended in order before the node took it, which says nothing of the node.
+    ConnectionOver,
     /// bookend itself had no descriptor or port left for it.
     OwnLack,
+}
+
+impl Circumstance {
+    /// That of an attempt on a connection that had served before, or not.
+    pub fn of_connection(was_pooled: bool) -> Self {
+        if was_pooled { Self::PooledConnection } else { Self::Usual }
+    }
+
+    /// Whether nobody is to blame, or whoever is has been found out otherwise.
+    pub fn is_of_nobody(self) -> bool {
+        matches!(self, Self::OwnLack | Self::NodeIsOut | Self::ConnectionOver)
+    }
 }
 
 impl Failure {

@@ -25,10 +25,13 @@ pub struct Initiator {
     read: Arc<[Vec<u8>]>,
 }
 
+/// Those who may vouch for nodes, and their certificates in one piece.
+type Roots = (Arc<RootCertStore>, Vec<u8>);
+
 /// What several nodes need, read once.
 #[derive(Default)]
 pub(super) struct Reader {
-    roots: HashMap<Option<PathBuf>, Result<(Arc<RootCertStore>, Vec<u8>), Fault>>,
+    roots: HashMap<Option<PathBuf>, Result<Roots, Fault>>,
     pub(super) stamps: Vec<Stamp>,
 }
 
@@ -71,7 +74,7 @@ impl Initiator {
 
 impl Reader {
     /// Those who may vouch for nodes, and their certificates in one piece; those that the system trusts without a file.
-    fn roots(&mut self, file: Option<&Path>) -> Result<(Arc<RootCertStore>, Vec<u8>), Fault> {
+    fn roots(&mut self, file: Option<&Path>) -> Result<Roots, Fault> {
         let key = file.map(Path::to_owned);
         if let Some(known) = self.roots.get(&key) {
             return known.clone();
@@ -85,7 +88,7 @@ impl Reader {
     }
 }
 
-fn from_file(path: &Path, stamps: &mut Vec<Stamp>) -> Result<(Arc<RootCertStore>, Vec<u8>), Fault> {
+fn from_file(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Roots, Fault> {
     let wrong =
         |why: String, help: &str| Fault::new("authorities", format!("{} {why}", path.display()), help);
     let bytes = read(path, stamps).map_err(|why| {
@@ -110,7 +113,7 @@ fn in_one(certificates: &[CertificateDer<'_>]) -> Vec<u8> {
     certificates.iter().flat_map(|certificate| certificate.iter().copied()).collect()
 }
 
-fn of_the_system() -> Result<(Arc<RootCertStore>, Vec<u8>), Fault> {
+fn of_the_system() -> Result<Roots, Fault> {
     let found = rustls_native_certs::load_native_certs();
     let bytes = in_one(&found.certs);
     let mut roots = RootCertStore::empty();

@@ -35,6 +35,7 @@ mod limits;
 mod load;
 mod masked;
 mod monitoring;
+mod node_http2;
 mod node_tls;
 mod openapi;
 mod overload;

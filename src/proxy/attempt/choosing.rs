@@ -35,7 +35,14 @@ impl Attempts {
             let member = self.choose(pool, asker, affinity)?;
             let since = clock::millis();
             if let Some(slot) = member.enter(since) {
-                self.history.push(Attempt { member, reach: None, slot: Some(slot), since, open: None });
+                self.history.push(Attempt {
+                    member,
+                    reach: None,
+                    is_over: false,
+                    slot: Some(slot),
+                    since,
+                    open: None,
+                });
                 self.is_reserved = true;
                 return Ok(());
             }
@@ -131,8 +138,7 @@ impl Attempts {
     pub(super) fn has_refused(&self, member: &Arc<Member>) -> bool {
         let from = self.refusals_from();
         let mut refusals = self.history.iter().skip(from);
-        member.node.is_barred()
-            || refusals.any(|attempt| attempt.is_at(member) && attempt.reach == Some(Reach::NotSent))
+        member.node.is_barred() || refusals.any(|attempt| attempt.is_at(member) && attempt.is_refusal())
     }
 
     pub(super) fn has_answered(&self, member: &Arc<Member>) -> bool {

@@ -50,7 +50,7 @@ impl Attempts {
         }
         hearing.note_failure(last, failure);
         match failure.reach {
-            _ if matches!(failure.circumstance, Circumstance::OwnLack | Circumstance::NodeIsOut) => {}
+            _ if failure.circumstance.is_of_nobody() => {}
             Reach::NotSent => hearing.accuse(last, Fault::Unreachable),
             // How an upgraded connection ends is its own business.
             Reach::Truncated if hearing.session.was_upgraded() => {}
@@ -149,7 +149,7 @@ impl<'a> Hearing<'a> {
     /// A failure counts as a slow answer: a node that fails at once would be the fastest of all.
     fn note_failure(&self, attempt: &Attempt, failure: Failure) {
         let is_its_own = match (failure.circumstance, failure.reach) {
-            (Circumstance::OwnLack, _) => false,
+            (Circumstance::OwnLack | Circumstance::ConnectionOver, _) => false,
             (_, Reach::Answered(status)) => is_failure(status),
             (_, Reach::NotSent | Reach::PartSent | Reach::MaybeSent | Reach::Silent) => true,
             (_, Reach::Nonsense | Reach::Truncated) => true,

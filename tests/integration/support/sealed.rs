@@ -39,21 +39,26 @@ struct Shared {
 impl Sealed {
     /// Before `node`, with this certificate.
     pub(crate) fn before(node: &Origin, files: &Files) -> Self {
-        Self::with(node, settings(files, None))
+        Self::with(node.socket_address(), settings(files, None))
+    }
+
+    /// Before a node at `address`.
+    pub(crate) fn before_address(address: SocketAddr, files: &Files) -> Self {
+        Self::with(address, settings(files, None))
     }
 
     /// The same, for those alone who show a certificate of `clients`.
     pub(crate) fn before_for(node: &Origin, files: &Files, clients: &Authority) -> Self {
-        Self::with(node, settings(files, Some(clients)))
+        Self::with(node.socket_address(), settings(files, Some(clients)))
     }
 
-    fn with(node: &Origin, settings: ServerConfig) -> Self {
+    fn with(node: SocketAddr, settings: ServerConfig) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             settings: Mutex::new(Arc::new(settings)),
-            node: node.socket_address(),
+            node,
             is_silent: AtomicBool::new(false),
             full: AtomicUsize::new(0),
             resumed: AtomicUsize::new(0),
@@ -83,6 +88,12 @@ impl Sealed {
     /// From the next connection on, it shows this certificate.
     pub(crate) fn now_shows(&self, files: &Files) {
         *self.shared.settings.lock().unwrap() = Arc::new(settings(files, None));
+    }
+
+    /// From the next connection on, it offers no HTTP/2.
+    pub(crate) fn offers_http1_alone(&self) {
+        let mut settings = self.shared.settings.lock().unwrap();
+        Arc::make_mut(&mut settings).alpn_protocols = vec![b"http/1.1".to_vec()];
     }
 
     /// From the next connection on, it says nothing.

@@ -1,0 +1,281 @@
+//! One request and its answer on a connection that others share, as Pingora asks for it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, RecvStream, SendStream};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Uri, Version, header};
+use pingora::Result;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::http::custom::client::Session;
+use pingora::protocols::http::custom::{BodyWrite, CustomMessageWrite};
+use pingora::protocols::l4::socket::SocketAddr;
+use pingora::protocols::{Digest, UniqueIDType};
+
+use super::connector::{self, Break};
+use super::shared::Seat;
+use super::upload::{Signs, Upload};
+
+/// What no connection has: its descriptor is not for one request to close.
+pub const NO_DESCRIPTOR: UniqueIDType = -1;
+
+/// One request and its answer. The stream is reset when this goes before both are complete (RFC 9113, 5.4.2).
+pub struct Exchange {
+    seat: Seat,
+    sender: SendRequest<Bytes>,
+    scheme: Scheme,
+    upload: Option<SendStream<Bytes>>,
+    answer: Option<ResponseFuture>,
+    head: Option<ResponseHeader>,
+    body: Option<RecvStream>,
+    signs: Arc<Signs>,
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl Exchange {
+    pub(super) fn new(seat: Seat, sender: SendRequest<Bytes>) -> Self {
+        let scheme = if seat.shared().is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+        Self {
+            seat,
+            sender,
+            scheme,
+            upload: None,
+            answer: None,
+            head: None,
+            body: None,
+            signs: Arc::default(),
+            read_timeout: None,
+            write_timeout: None,
+        }
+    }
+
+    /// Waits for what the node sends, but no longer than it may.
+    async fn wait<T>(&self, coming: impl Future<Output = T>) -> Result<T> {
+        match self.read_timeout {
+            None => Ok(coming.await),
+            Some(limit) => match tokio::time::timeout(limit, coming).await {
+                Ok(come) => Ok(come),
+                Err(_) => Err(connector::broken(Break::Late)),
+            },
+        }
+    }
+
+    /// Why there is no answer.
+    fn unanswered(&self, why: h2::Error) -> Box<pingora::Error> {
+        // Both say that the node has not begun it (RFC 9113, 6.8 and 8.7): a GOAWAY reaches no stream below its last.
+        let is_refused = why.is_reset() && why.reason() == Some(Reason::REFUSED_STREAM);
+        if self.signs.is_stuck.load(Ordering::Relaxed) {
+            return connector::broken(Break::Stuck);
+        }
+        if why.is_remote() && why.is_go_away() {
+            self.seat.shared().retire();
+            return connector::broken(Break::Over(why));
+        }
+        match why.is_remote() && is_refused {
+            true => connector::broken(Break::Refused(why)),
+            false => connector::broken(Break::of(why)),
+        }
+    }
+}
+
+/// A head that came.
+enum Come {
+    /// One before the answer (1xx).
+    Interim(http::Response<()>),
+    /// That of the answer.
+    Final(http::Response<RecvStream>),
+}
+
+fn poll_head(
+    answer: &mut ResponseFuture,
+    cx: &mut Context<'_>,
+) -> Poll<std::result::Result<Come, h2::Error>> {
+    if let Poll::Ready(Some(Ok(head))) = answer.poll_informational(cx) {
+        return Poll::Ready(Ok(Come::Interim(head)));
+    }
+    Pin::new(answer).poll(cx).map_ok(Come::Final)
+}
+
+/// Makes of `request` what travels on a stream (RFC 9113, 8.3.1): the host is part of its target.
+fn prepare(request: &mut RequestHeader, scheme: &Scheme) -> Option<()> {
+    let host = request.remove_header(&header::HOST)?;
+    for name in [header::TRANSFER_ENCODING, header::CONNECTION, header::UPGRADE] {
+        request.remove_header(&name);
+    }
+    for name in ["keep-alive", "proxy-connection", "http2-settings"] {
+        request.remove_header(name);
+    }
+    if request.headers.get(header::TE).is_some_and(|te| te.as_bytes() != b"trailers") {
+        request.remove_header(&header::TE);
+    }
+    let path = match request.raw_path() {
+        b"*" => PathAndQuery::from_static("*"),
+        path => PathAndQuery::try_from(path).ok()?,
+    };
+    let authority = Authority::try_from(host.as_bytes()).ok()?;
+    let uri = Uri::builder().scheme(scheme.clone()).authority(authority).path_and_query(path).build().ok()?;
+    request.set_uri(uri);
+    request.set_version(Version::HTTP_2);
+    Some(())
+}
+
+#[async_trait]
+impl Session for Exchange {
+    async fn write_request_header(&mut self, mut request: Box<RequestHeader>, is_end: bool) -> Result<()> {
+        if prepare(&mut request, &self.scheme).is_none() {
+            return Err(connector::broken(Break::Unsendable));
+        }
+        let request = http::Request::from_parts(request.as_owned_parts(), ());
+        let (answer, upload) = self.sender.send_request(request, is_end).map_err(|why| {
+            self.seat.shared().retire();
+            connector::broken(Break::Over(why))
+        })?;
+        (self.answer, self.upload) = (Some(answer), Some(upload));
+        self.signs.is_ended.store(is_end, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn write_request_body(&mut self, _: Bytes, _: bool) -> Result<()> {
+        // Pingora takes the writer.
+        Err(connector::broken(Break::Unsendable))
+    }
+
+    async fn finish_request_body(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) {
+        self.read_timeout = timeout;
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) {
+        self.write_timeout = timeout;
+    }
+
+    async fn read_response_header(&mut self) -> Result<()> {
+        let Some(mut answer) = self.answer.take() else { return Err(connector::broken(Break::Unsendable)) };
+        let come = self.wait(poll_fn(|cx| poll_head(&mut answer, cx))).await?;
+        let answer = match come.map_err(|why| self.unanswered(why))? {
+            Come::Interim(head) => {
+                self.head = Some(ResponseHeader::from(head.into_parts().0));
+                self.answer = Some(answer);
+                return Ok(());
+            }
+            Come::Final(answer) => answer,
+        };
+        let (head, body) = answer.into_parts();
+        self.signs.answered(head.status);
+        self.head = Some(ResponseHeader::from(head));
+        self.body = Some(body);
+        Ok(())
+    }
+
+    async fn read_response_body(&mut self) -> Result<Option<Bytes>> {
+        let Some(mut body) = self.body.take() else { return Ok(None) };
+        let piece = self.wait(body.data()).await;
+        let piece = piece?.transpose().map_err(|why| connector::broken(Break::of(why)))?;
+        if let Some(piece) = &piece {
+            // Of a stream that is over, nothing has to be given back.
+            let _ = body.flow_control().release_capacity(piece.len());
+        }
+        self.body = Some(body);
+        Ok(piece)
+    }
+
+    fn response_finished(&self) -> bool {
+        self.body.as_ref().is_some_and(RecvStream::is_end_stream)
+    }
+
+    async fn shutdown(&mut self, _: u32, _: &str) {
+        (self.upload, self.answer, self.body) = (None, None, None);
+    }
+
+    fn response_header(&self) -> Option<&ResponseHeader> {
+        self.head.as_ref()
+    }
+
+    fn was_upgraded(&self) -> bool {
+        false
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        Some(self.seat.shared().digest())
+    }
+
+    fn digest_mut(&mut self) -> Option<&mut Digest> {
+        None
+    }
+
+    fn server_addr(&self) -> Option<&SocketAddr> {
+        self.seat.shared().digest().socket_digest.as_ref()?.peer_addr()
+    }
+
+    fn client_addr(&self) -> Option<&SocketAddr> {
+        None
+    }
+
+    async fn read_trailers(&mut self) -> Result<Option<HeaderMap>> {
+        let Some(mut body) = self.body.take() else { return Ok(None) };
+        let trailers = self.wait(body.trailers()).await?;
+        self.body = Some(body);
+        trailers.map_err(|why| connector::broken(Break::of(why)))
+    }
+
+    fn fd(&self) -> UniqueIDType {
+        NO_DESCRIPTOR
+    }
+
+    async fn check_response_end_or_error(&mut self, _: bool) -> Result<bool> {
+        let Some(body) = self.body.as_mut().filter(|body| body.is_end_stream()) else { return Ok(false) };
+        // A stream that was reset has ended as well; only what comes next tells (hyperium/h2#806).
+        match body.data().await.transpose() {
+            Ok(None) => Ok(true),
+            Ok(Some(_)) => Err(connector::broken(Break::Unsendable)),
+            Err(why) => Err(connector::broken(Break::of(why))),
+        }
+    }
+
+    fn take_request_body_writer(&mut self) -> Option<Box<dyn BodyWrite>> {
+        let upload = Upload::new(self.upload.take()?, Arc::clone(&self.signs), self.write_timeout);
+        Some(Box::new(upload))
+    }
+
+    async fn finish_custom(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take_custom_message_reader(
+        &mut self,
+    ) -> Option<Box<dyn Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>> {
+        Some(Box::new(Silence))
+    }
+
+    async fn drain_custom_messages(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take_custom_message_writer(&mut self) -> Option<Box<dyn CustomMessageWrite>> {
+        Some(Box::new(()))
+    }
+}
+
+/// Messages that are no part of HTTP: none.
+struct Silence;
+
+impl Stream for Silence {
+    type Item = Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
