@@ -47,7 +47,7 @@ impl Answer<'_> {
     }
 
     /// One sentence on what happened, without quotes or anything else that a format would have to escape.
-    fn detail(&self) -> &'static str {
+    pub fn detail(&self) -> &'static str {
         match self.status {
             StatusCode::PERMANENT_REDIRECT => "This site is reached over TLS.",
             StatusCode::BAD_REQUEST => "The request could not be understood.",

@@ -37,6 +37,11 @@ pub enum CheckKind {
         /// The statuses that are a success.
         status: StatusSet,
     },
+    /// To say by gRPC's own protocol for it that it serves.
+    Grpc {
+        /// Which of its services is asked for; empty is the node as a whole.
+        service: String,
+    },
 }
 
 impl Default for HealthCheck {
@@ -51,11 +56,15 @@ impl Default for HealthCheck {
     }
 }
 
-/// The two kinds by name.
+/// The longest name of a service: its length is one byte of the call.
+const LONGEST_SERVICE: usize = 120;
+
+/// The kinds by name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
     Tcp,
     Http,
+    Grpc,
 }
 
 /// Reads a check; `Some(None)` is `off`.
@@ -78,16 +87,26 @@ pub(super) fn read(value: Value<'_>) -> Option<Option<HealthCheck>> {
 }
 
 fn read_kind(fields: &Fields<'_>) -> Option<CheckKind> {
-    let types = [("tcp", Type::Tcp), ("http", Type::Http)];
+    let types = [("tcp", Type::Tcp), ("http", Type::Http), ("grpc", Type::Grpc)];
     let told = fields.read("type", |v| v.one_of("a type of check", &types));
     let is_tcp = told == Some(Type::Tcp) || !fields.has("type");
-    let only_http = |v: &Value<'_>| {
-        if is_tcp {
-            let fault =
-                Fault::new("only a check with `type: http` has this key, and this one opens a connection");
-            v.report(fault.help("add `type: http`, or remove the key").on_key());
-        }
+    let only = |wanted: Type, word: &str, v: &Value<'_>| {
+        let this = match told {
+            Some(told) if told == wanted => return,
+            Some(Type::Http) => "this one asks for a page",
+            Some(Type::Grpc) => "this one makes a call",
+            Some(Type::Tcp) => "this one opens a connection",
+            None if is_tcp => "this one opens a connection",
+            None => return,
+        };
+        let fault = Fault::new(format!("only a check with `type: {word}` has this key, and {this}"));
+        v.report(fault.help(format!("add `type: {word}`, or remove the key")).on_key());
     };
+    let only_http = |v: &Value<'_>| only(Type::Http, "http", v);
+    let service = fields.read("service", |v| {
+        only(Type::Grpc, "grpc", &v);
+        service(v)
+    });
     let path = fields.read("path", |v| {
         only_http(&v);
         path(v)
@@ -105,12 +124,24 @@ fn read_kind(fields: &Fields<'_>) -> Option<CheckKind> {
     });
     match told? {
         Type::Tcp => Some(CheckKind::Tcp),
+        Type::Grpc => Some(CheckKind::Grpc { service: service.unwrap_or_default() }),
         Type::Http => Some(CheckKind::Http {
             path: path.unwrap_or_else(|| "/".to_owned()),
             host,
             status: status.or_else(|| "200-399".parse().ok())?,
         }),
     }
+}
+
+/// Reads the name of a service of gRPC, as in `shop.Basket`.
+fn service(value: Value<'_>) -> Option<String> {
+    let text = value.text("a service like `shop.Basket`")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    if text.len() <= LONGEST_SERVICE && !text.is_empty() && text.chars().all(is_name) {
+        return Some(text.to_owned());
+    }
+    let fault = Fault::new(format!("`{}` is not a service", shown(text)));
+    value.fail(fault.help("write it as in `shop.Basket`, or remove the key to ask for the node as a whole"))
 }
 
 fn path(value: Value<'_>) -> Option<String> {

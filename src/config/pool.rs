@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::locate::Place;
 use super::read::{Fault, Fields, Value, fault};
 use super::{
-    Balance, Ejection, HealthCheck, Http2, Node, Queue, Recall, Sticky, balance, bounds, check, ejection,
-    node, node_tls, protocol, queue, recall, sticky,
+    Balance, CheckKind, Ejection, HealthCheck, Http2, Node, Protocol, Queue, Recall, Sticky, balance, bounds,
+    check, ejection, node, node_tls, protocol, queue, recall, sticky,
 };
 use crate::model::{CookieName, Name, StatusSet};
 
@@ -162,7 +162,7 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
     let expect_nodes = fields.read("expect_nodes", |v| v.whole(bounds::NODES));
     let balance = fields.read("balance", balance::read);
     let sticky = fields.read("sticky", |v| read_sticky(v, balance.as_ref(), taken));
-    let health_check = fields.read("health_check", check::read);
+    let health_check = fields.read("health_check", |v| read_check(v, nodes.as_deref()));
     let ejection = fields.read("ejection", ejection::read);
     let slow_start = fields.read("slow_start", |v| v.duration(bounds::SLOW_START));
     let retry = fields.read("retry", |v| read_retry(v, &Retry::default()));
@@ -189,6 +189,18 @@ fn read(fields: &Fields<'_>, taken: &RefCell<Cookies>) -> Option<Pool> {
         min_available: min_available.unwrap_or(MIN_AVAILABLE),
         recall: recall.unwrap_or_else(|| Some(Recall::default())),
     })
+}
+
+/// Reads how `nodes` are checked; `None` are nodes that something is wrong with.
+fn read_check(value: Value<'_>, nodes: Option<&[Node]>) -> Option<Option<HealthCheck>> {
+    let check = check::read(value)?;
+    let is_call = matches!(&check, Some(HealthCheck { kind: CheckKind::Grpc { .. }, .. }));
+    let deaf = nodes.unwrap_or_default().iter().find(|node| node.protocol == Protocol::Http1);
+    if let Some(deaf) = deaf.filter(|_| is_call) {
+        let fault = Fault::new(format!("gRPC needs HTTP/2, and {} is spoken to by HTTP/1.1", deaf.name));
+        value.report(fault.help("add `protocol: http2` to the pool, or choose another type of check"));
+    }
+    Some(check)
 }
 
 /// Reads how many of `nodes` have to be able to serve; `None` are nodes that something is wrong with.

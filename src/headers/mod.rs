@@ -9,6 +9,7 @@ mod client;
 mod cookie;
 mod forwarded;
 mod forwarding;
+mod grpc;
 mod hop_by_hop;
 mod host;
 mod request_id;
@@ -19,6 +20,10 @@ mod via;
 pub use client::{Client, client};
 pub use cookie::{cookies, sets_cookie, without_cookie};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme, is_said_to_be_secure};
+pub use grpc::{
+    GRPC, GRPC_MESSAGE, GRPC_STATUS, GRPC_TIMEOUT, grpc_status_of, grpc_timeout, grpc_timeout_of, is_grpc,
+    is_unavailable,
+};
 pub use hop_by_hop::{Passage, hop_by_hop};
 pub use host::bare_host;
 pub use request_id::RequestId;

@@ -1,10 +1,10 @@
 //! Who connects for Pingora.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::connectors::http::custom::{self, Connection};
+use pingora::protocols::ALPN;
 use pingora::upstreams::peer::Peer;
 use pingora::{Error, ErrorType};
 
@@ -91,31 +91,41 @@ impl custom::Connector for Connector {
             return Error::e_explain(ErrorType::InternalError, "the peer has no link");
         };
         let key = peer.reuse_hash();
-        let opening = self.shelf.opening(key);
-        let turn = opening.turn().await;
-        if let Some((seat, sender)) = self.shelf.find(key, SIGN_OF_LIFE).await {
+        let opening = is_shared(peer).then(|| self.shelf.opening(key));
+        let turn = match &opening {
+            Some(opening) => opening.turn().await,
+            None => None,
+        };
+        if opening.is_some()
+            && let Some((seat, sender)) = self.shelf.find(key, SIGN_OF_LIFE).await
+        {
             return Ok((Connection::Session(Exchange::new(seat, sender)), true));
         }
-        let made = errand::run(&errand, peer.address()).await.inspect_err(|_| opening.failed())?;
-        match made {
-            Some(Made::Own(stream)) => Ok((Connection::Stream(stream), false)),
-            Some(Made::Shared(shared)) => {
-                if let Some(idle) = peer.idle_timeout() {
-                    shared.keep_for(idle);
-                }
-                let taken = self.shelf.add(key, Arc::clone(&shared));
-                drop(turn);
-                self.shelf.tidy();
-                let Some((seat, sender)) = taken else {
-                    return Err(error(Trouble::Http2("the node takes no stream".to_owned())));
-                };
-                Ok((Connection::Session(Exchange::new(seat, sender)), false))
+        match errand::run(&errand, peer.address()).await {
+            Ok(Some(Made::Own(stream))) => {
+                // Nobody has to wait for what is not shared.
+                opening.iter().for_each(|opening| opening.ended());
+                Ok((Connection::Stream(stream), false))
             }
-            None => Error::e_explain(ErrorType::InternalError, "the connection was lost on its way"),
+            Ok(Some(Made::Shared(shared))) => {
+                let taken = self.shelf.add(key, shared, peer.idle_timeout());
+                drop(turn);
+                taken
+                    .map(|(seat, sender)| (Connection::Session(Exchange::new(seat, sender)), false))
+                    .ok_or_else(|| error(Trouble::Http2("the node takes no stream".to_owned())))
+            }
+            Ok(None) => Error::e_explain(ErrorType::InternalError, "the connection was lost on its way"),
+            Err(why) => {
+                opening.iter().for_each(|opening| opening.ended());
+                Err(why)
+            }
         }
     }
 
     async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, peer: &P) -> Option<Exchange> {
+        if !is_shared(peer) {
+            return None;
+        }
         let (seat, sender) = self.shelf.find(peer.reuse_hash(), SIGN_OF_LIFE).await?;
         Some(Exchange::new(seat, sender))
     }
@@ -128,6 +138,11 @@ impl custom::Connector for Connector {
         _: Option<Duration>,
     ) {
     }
+}
+
+/// Whether requests may share the connections to `peer`.
+fn is_shared(peer: &impl Peer) -> bool {
+    matches!(peer.get_alpn(), Some(ALPN::Custom(kind)) if kind.protocol() == errand::SHARED)
 }
 
 /// Why there is no connection, as Pingora has it.

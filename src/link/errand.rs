@@ -29,8 +29,9 @@ use super::shared::Shared;
 use super::{Limits, Link, Trouble};
 use crate::upstream::Place;
 
-/// What Pingora is told of the protocol, so that it asks the connector.
-const OURS: &[u8] = b"bookend";
+/// What Pingora is told of the protocol, so that it asks the connector: whether requests share the connections.
+pub(super) const OWN: &[u8] = b"own";
+pub(super) const SHARED: &[u8] = b"shared";
 
 /// One connection, should Pingora need it.
 #[derive(Debug)]
@@ -54,7 +55,8 @@ type Basket = Mutex<Option<Made>>;
 /// Has `peer` reached by `link`.
 pub fn send_out(peer: &mut HttpPeer, link: &Arc<Link>, place: &Place, limits: Limits) {
     peer.group_key = link.key();
-    peer.options.alpn = ALPN::Custom(CustomALPN::new(OURS.to_vec()));
+    let kind = if link.may_be_shared() { SHARED } else { OWN };
+    peer.options.alpn = ALPN::Custom(CustomALPN::new(kind.to_vec()));
     peer.options.custom_l4 = Some(Arc::new(Errand { link: Arc::clone(link), place: place.clone(), limits }));
 }
 

@@ -111,6 +111,11 @@ impl Link {
         self.protocol == Protocol::Http2
     }
 
+    /// Whether some may be.
+    fn may_be_shared(&self) -> bool {
+        self.protocol != Protocol::Http1
+    }
+
     fn http2(&self) -> Http2 {
         self.http2
     }

@@ -26,7 +26,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Opening {
     turn: tokio::sync::Mutex<()>,
-    failures: AtomicU64,
+    in_vain: AtomicU64,
 }
 
 impl Shelf {
@@ -41,24 +41,30 @@ impl Shelf {
         }
     }
 
-    /// Adds a connection, and has a place on it.
-    pub(super) fn add(&self, key: u64, shared: Arc<Shared>) -> Option<(Seat, SendRequest<Bytes>)> {
+    /// Adds a connection that may be without a stream for `idle`, and has a place on it.
+    pub(super) fn add(
+        &self,
+        key: u64,
+        shared: Arc<Shared>,
+        idle: Option<Duration>,
+    ) -> Option<(Seat, SendRequest<Bytes>)> {
+        if let Some(idle) = idle {
+            shared.keep_for(idle);
+        }
         let taken = shared.take();
-        self.0.lock().entry(key).or_default().open.push(shared);
+        let mut groups = self.0.lock();
+        groups.entry(key).or_default().open.push(shared);
+        tidy(&mut groups);
         taken
     }
 
     /// Whose turn it is to open a connection.
     pub(super) fn opening(&self, key: u64) -> Arc<Opening> {
-        Arc::clone(&self.0.lock().entry(key).or_default().opening)
-    }
-
-    /// Forgets connections on which no more streams can be opened.
-    pub(super) fn tidy(&self) {
-        self.0.lock().retain(|_, group| {
-            group.open.retain(|shared| !shared.is_retired());
-            !group.open.is_empty() || Arc::strong_count(&group.opening) > 1
-        });
+        let mut groups = self.0.lock();
+        if !groups.contains_key(&key) {
+            tidy(&mut groups);
+        }
+        Arc::clone(&groups.entry(key).or_default().opening)
     }
 
     fn take(&self, key: u64) -> Option<(Seat, SendRequest<Bytes>)> {
@@ -72,17 +78,25 @@ impl Shelf {
     }
 }
 
+/// Forgets connections on which no more streams can be opened.
+fn tidy(groups: &mut HashMap<u64, Group>) {
+    groups.retain(|_, group| {
+        group.open.retain(|shared| !shared.is_retired());
+        !group.open.is_empty() || Arc::strong_count(&group.opening) > 1
+    });
+}
+
 impl Opening {
-    /// Waits for whoever opens a connection. `None` if that went wrong: then everybody tries by itself, so that those who
-    /// wait for a node that is gone do not wait for one another.
+    /// Waits for whoever opens a connection. `None` if none came of it that can be shared: then everybody tries by itself, so
+    /// that those who wait for a node that is gone do not wait for one another.
     pub(super) async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let before = self.failures.load(Ordering::Relaxed);
+        let before = self.in_vain.load(Ordering::Relaxed);
         let turn = self.turn.lock().await;
-        (self.failures.load(Ordering::Relaxed) == before).then_some(turn)
+        (self.in_vain.load(Ordering::Relaxed) == before).then_some(turn)
     }
 
-    /// The connection could not be opened.
-    pub(super) fn failed(&self) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
+    /// There is no connection that can be shared.
+    pub(super) fn ended(&self) {
+        self.in_vain.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinSet;
 
+use super::call;
 use crate::config::{self, CheckKind};
 use crate::link::{Limits, Link};
 use crate::upstream::Place;
@@ -46,6 +47,11 @@ impl Asking {
                 let request = request.map_err(|why| why.to_string())?;
                 let answered = self.send(request, &host).await?.status().as_u16();
                 if status.contains(answered) { Ok(()) } else { Err(format!("answered {answered}")) }
+            }
+            CheckKind::Grpc { service } => {
+                let host = self.link.host(&self.place);
+                let request = call::request(&self.link.url(call::PATH, &host), service)?;
+                call::judge(self.send(request, &host).await?).await
             }
         }
     }

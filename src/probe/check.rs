@@ -182,6 +182,8 @@ fn check(settings: &config::HealthCheck, place: &Place) -> Option<Plain> {
             check.peer_template.options.connection_timeout = Some(settings.timeout);
             Some(check as _)
         }
+        // What makes a call is spoken to by a link, which asks itself.
+        CheckKind::Grpc { .. } => None,
         CheckKind::Http { path, host, status } => {
             http_check(settings.timeout, place, path, host.as_deref(), status)
         }

@@ -4,6 +4,7 @@
 //! rhythm, spread over the interval, so that a thousand checks are no burst and a node that hangs delays no other.
 
 mod asking;
+mod call;
 mod check;
 mod ping;
 mod prober;

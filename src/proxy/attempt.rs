@@ -138,7 +138,7 @@ impl Attempts {
         self.ends_met += u32::from(failure.circumstance == Circumstance::ConnectionOver);
         if failure.circumstance == Circumstance::ConnectionOver && self.ends_met > MOST_ENDS {
             // A node that ends every connection refuses.
-            failure.circumstance = Circumstance::StreamRefused;
+            failure.circumstance = Circumstance::Unbegun;
         }
         if let Some(last) = self.history.last_mut() {
             last.reach = Some(failure.reach);
@@ -275,7 +275,9 @@ pub(super) fn await_head(session: &Session, context: &Context) {
     let mut request = admitted.request;
     request.is_replayable = replay::is_possible(session, context);
     let patience = context.attempts.patience(request, &route.retry, &route.pool);
-    connection.await_head(route.timeouts.first_byte, Vigil::new(&member.node, patience, now, is_slow));
+    let limit = route.timeouts.first_byte;
+    let limit = context.time_left(session).map_or(limit, |left| left.min(limit));
+    connection.await_head(limit, Vigil::new(&member.node, patience, now, is_slow));
 }
 
 /// A long upload is under way: it is looked at, so that it does not wait for a node that takes no more of it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use pingora_proxy::Session;
 
 use super::affinity::Affinity;
 use super::attempt::Attempts;
@@ -15,7 +16,7 @@ use crate::answer::Kind;
 use crate::clock;
 use crate::continuation::Sent;
 use crate::generation::{Generation, Route};
-use crate::headers::RequestId;
+use crate::headers::{self, RequestId};
 use crate::listen::{Connection, Waiting};
 use crate::retry::{self, Repeatability};
 
@@ -108,6 +109,14 @@ impl Context {
     /// The route that took the request.
     pub(super) fn route(&self) -> Option<&Route> {
         self.generation.route(self.admitted.as_ref()?.route)
+    }
+
+    /// How much is left of the time that the client gives for its call (gRPC); `None` if it gives none.
+    pub(super) fn time_left(&self, session: &Session) -> Option<Duration> {
+        let headers = &session.req_header().headers;
+        let given = headers::grpc_timeout(headers).filter(|_| headers::is_grpc(headers))?;
+        let gone = clock::now().saturating_duration_since(self.asker.as_ref()?.began);
+        Some(given.saturating_sub(gone))
     }
 
     /// The request ends because of `cause`. The first cause stays: what follows from it is no news.

@@ -17,6 +17,7 @@ use super::replay;
 use crate::clock;
 use crate::continuation::Mismatch;
 use crate::framing::{self, Flaw};
+use crate::headers;
 use crate::link::{self, Unprocessed};
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
@@ -215,10 +216,13 @@ pub(super) fn broken(
     let circumstance = match late {
         _ if context.body.watch.is_given_up() => Circumstance::NodeIsOut,
         Some(Late::GivenUp) => Circumstance::NodeIsOut,
+        Some(Late::Node) if context.time_left(session).is_some_and(|left| left.is_zero()) => {
+            Circumstance::TimeIsUp
+        }
         Some(Late::Client | Late::Node) => Circumstance::of_connection(was_pooled),
         None => match unprocessed {
             Some(Unprocessed::Over) => Circumstance::ConnectionOver,
-            Some(Unprocessed::Refused) => Circumstance::StreamRefused,
+            Some(Unprocessed::Refused) => Circumstance::Unbegun,
             // One that is shared was alive a moment ago.
             None => Circumstance::of_connection(was_pooled && !context.body.is_shared),
         },
@@ -242,15 +246,30 @@ pub(super) fn judge(
     {
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
+    if headers::is_unavailable(&answer.headers) && headers::is_grpc(&session.req_header().headers) {
+        let reach = Reach::Answered(StatusCode::SERVICE_UNAVAILABLE);
+        return outdo(Failure { reach, circumstance: Circumstance::Unbegun }, session, context, observer);
+    }
     if !status.is_server_error() {
         return Ok(());
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let_rest(answer, context);
     }
-    match decide(Reach::Answered(status).into(), session, context, observer) {
+    outdo(Reach::Answered(status).into(), session, context, observer)
+}
+
+/// Sets an answer aside if another node may have a better one.
+fn outdo(
+    failure: Failure,
+    session: &Session,
+    context: &mut Context,
+    observer: &Observer,
+) -> pingora::Result<()> {
+    match decide(failure, session, context, observer) {
         Decision::Another | Decision::Again => {
-            let mut error = Error::new_up(ErrorType::HTTPStatus(status.as_u16()));
+            // The number is read by nobody but `broken`, which lets it be.
+            let mut error = Error::new_up(ErrorType::HTTPStatus(StatusCode::BAD_GATEWAY.as_u16()));
             error.set_retry(true);
             Err(error)
         }

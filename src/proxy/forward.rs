@@ -74,6 +74,9 @@ pub(super) fn request(
     if request.headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
         context.client_waits_for_node();
     }
+    if let Some(left) = context.time_left(session) {
+        request.insert_header(headers::GRPC_TIMEOUT, headers::grpc_timeout_of(left))?;
+    }
     match &context.asker {
         Some(asker) if !asker.id.is_kept() => {
             request.insert_header(RequestId::HEADER, asker.id.value().clone())

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
@@ -12,7 +12,7 @@ use super::failure::Cause;
 use super::{access, forward};
 use crate::answer::{Answer, Kind};
 use crate::clock;
-use crate::headers::RequestId;
+use crate::headers::{self, RequestId};
 use crate::observe::{Ended, Observer, TooSlow};
 use crate::retry::{Outcome, Reach};
 
@@ -33,6 +33,9 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
         None => (Kind::Text, ""),
     };
     let answer = Answer { status, kind, id };
+    if headers::is_grpc(&session.req_header().headers) {
+        return end_call(session, &answer).await;
+    }
     let body = answer.body();
     let mut head = head(&answer, body.len())?;
     if let Some(Cause::Elsewhere(location)) = &context.cause {
@@ -58,6 +61,27 @@ fn head(answer: &Answer<'_>, length: usize) -> pingora::Result<ResponseHeader> {
         head.insert_header(header::VARY, "Accept")?;
     }
     Ok(head)
+}
+
+/// Ends a call of gRPC, which is told of in gRPC's own words: a page in HTML would be noise to its client.
+async fn end_call(session: &mut Session, answer: &Answer<'_>) -> pingora::Result<()> {
+    let mut head = ResponseHeader::build(StatusCode::OK, Some(5))?;
+    head.insert_header(header::CONTENT_TYPE, headers::GRPC)?;
+    head.insert_header(RequestId::HEADER, answer.id)?;
+    let (code, why) = (headers::grpc_status_of(answer.status), answer.detail());
+    if session.req_header().version < Version::HTTP_2 {
+        // Nobody who speaks gRPC; without trailers all has to stand in the head.
+        head.insert_header(headers::GRPC_STATUS, code.to_string())?;
+        head.insert_header(headers::GRPC_MESSAGE, why)?;
+        head.insert_header(header::CONTENT_LENGTH, 0)?;
+        session.write_response_header(Box::new(head), false).await?;
+        return session.write_response_body(Some(Bytes::new()), true).await;
+    }
+    let mut trailers = HeaderMap::new();
+    trailers.insert(headers::GRPC_STATUS, HeaderValue::from(u16::from(code)));
+    trailers.insert(headers::GRPC_MESSAGE, HeaderValue::from_static(why));
+    session.write_response_header(Box::new(head), false).await?;
+    session.as_mut().write_response_trailers(trailers).await
 }
 
 /// Publishes what became of the request.

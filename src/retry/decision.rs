@@ -98,11 +98,13 @@ impl Policy {
         let repeatable = request.repeatability != Repeatability::Unsafe;
         match failure.reach {
             // Of what a node has not begun, some may have been on its way.
+            _ if failure.circumstance == Circumstance::TimeIsUp => false,
             Reach::NotSent => match failure.circumstance {
-                Circumstance::StreamRefused | Circumstance::ConnectionOver => request.is_replayable,
+                Circumstance::Unbegun | Circumstance::ConnectionOver => request.is_replayable,
                 Circumstance::Usual
                 | Circumstance::PooledConnection
                 | Circumstance::NodeIsOut
+                | Circumstance::TimeIsUp
                 | Circumstance::OwnLack => true,
             },
             Reach::Truncated => request.is_replayable && request.is_finishable,
@@ -113,7 +115,8 @@ impl Policy {
                 request.is_replayable
                     // The second bad answer is the client's.
                     && progress.answered.is_none()
-                    && self.answer_is_worth_another(status, repeatable)
+                    && (failure.circumstance == Circumstance::Unbegun
+                        || self.answer_is_worth_another(status, repeatable))
             }
         }
     }
@@ -152,7 +155,8 @@ impl Progress {
                     _ if failure.is_of_the_connection() => self.doubtful = true,
                     Circumstance::Usual
                     | Circumstance::PooledConnection
-                    | Circumstance::StreamRefused
+                    | Circumstance::Unbegun
+                    | Circumstance::TimeIsUp
                     | Circumstance::ConnectionOver
                     | Circumstance::OwnLack => self.broken += 1,
                 }

@@ -39,10 +39,12 @@ pub enum Circumstance {
     PooledConnection,
     /// The node is out for its silence, so that it is not at this request any more in all likelihood.
     NodeIsOut,
-    /// The node refused it on a connection that requests share, and has not begun it.
-    StreamRefused,
+    /// The node says that it has not begun it: it refused the stream, or gRPC's call.
+    Unbegun,
     /// The connection that requests share ended in order before the node took it, which says nothing of the node.
     ConnectionOver,
+    /// The time was over that the client itself gives, as calls of gRPC do.
+    TimeIsUp,
     /// bookend itself had no descriptor or port left for it.
     OwnLack,
 }
@@ -55,7 +57,7 @@ impl Circumstance {
 
     /// Whether nobody is to blame, or whoever is has been found out otherwise.
     pub fn is_of_nobody(self) -> bool {
-        matches!(self, Self::OwnLack | Self::NodeIsOut | Self::ConnectionOver)
+        matches!(self, Self::OwnLack | Self::NodeIsOut | Self::ConnectionOver | Self::TimeIsUp)
     }
 }
 

@@ -24,6 +24,7 @@ mod ejection;
 mod failover;
 mod finishing;
 mod framing;
+mod grpc;
 mod guard;
 mod headers;
 mod health;

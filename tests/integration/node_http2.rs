@@ -144,15 +144,24 @@ fn slow_request_does_not_take_the_others_of_its_connection_along() {
 }
 
 #[test]
-fn refusal_reaches_a_client_that_is_still_sending() {
-    let node = H2Node::start(|_| Reply::Reset(Reason::NO_ERROR));
-    node.now_does(|_| Reply::Answer { status: 200, headers: Vec::new(), body: "a".into(), trailers: None });
+fn long_bodies_come_whole_both_ways() {
+    let node = H2Node::start(|_| Reply::Echo(http::HeaderMap::new()));
     let bookend = Bookend::start(&site(&[&node]));
-    let body = vec![7; 3_000_000];
+    let body: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
     for _ in 0..2 {
-        assert_eq!(Client::connect(bookend.address()).request("POST", "/", "", &body).status, 200);
+        let answer = Client::connect(bookend.address()).request("PUT", "/", "", &body);
+        assert!(answer.status == 200 && answer.body == body, "{} bytes", answer.body.len());
     }
-    assert_eq!(node.bodies().last().map(Vec::len), Some(body.len()));
+}
+
+#[test]
+fn refusal_reaches_a_client_that_is_still_sending() {
+    for is_held in [true, false] {
+        let node = H2Node::start(move |_| Reply::Refuse { is_held });
+        let bookend = Bookend::start(&site(&[&node]));
+        let answer = Client::connect(bookend.address()).request("POST", "/", "", &vec![7; 3_000_000]);
+        assert_eq!(answer.status, 413, "whether or not the node waits for the rest: {is_held}");
+    }
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     Reset(Reason),
     /// It says that it takes no more on this connection, the request not included, and closes it.
     GoAway,
+    /// It answers 413 before it has the body, which it never reads; it may hold on to the stream all the same.
+    Refuse { is_held: bool },
     /// It answers so much, and resets the stream.
     Half(&'static str),
     /// It closes the connection without a word.
@@ -230,6 +232,13 @@ async fn answer(
                 let _ = send.send_data(piece, false);
             }
             let _ = send.send_trailers(trailers);
+        }
+        Reply::Refuse { is_held } => {
+            let answer = Response::builder().status(413).header("content-length", 0).body(()).unwrap();
+            let _ = respond.send_response(answer, true);
+            if is_held {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
         }
         Reply::Reset(reason) => respond.send_reset(reason),
         Reply::GoAway => {
