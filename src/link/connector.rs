@@ -10,11 +10,11 @@ use pingora::{Error, ErrorType};
 
 use super::errand::{self, Made};
 use super::exchange::Exchange;
-use super::shelf::Shelf;
+use super::shelf::{Shelf, Turn};
 use super::trouble::Trouble;
 
 /// How long a connection that requests share may take to give a sign of life before another request goes out on it.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
 
 /// Makes connections for Pingora by the links of their nodes.
 ///
@@ -45,6 +45,9 @@ pub(super) enum Break {
     /// The node took nothing in time.
     #[error("the node took nothing in time")]
     Stuck,
+    /// The node was given up while it took nothing.
+    #[error("the node took nothing, and is silent")]
+    GivenUp,
     /// Pingora asked for what cannot be.
     #[error("the request cannot be sent by HTTP/2")]
     Unsendable,
@@ -52,18 +55,22 @@ pub(super) enum Break {
 
 /// What an error of Pingora's says of a request on a connection that others share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unprocessed {
+pub enum Known {
     /// The node refused it.
     Refused,
     /// The connection ended in order before the node took it.
     Over,
+    /// The node took nothing more of its body, and was given up.
+    GivenUp,
 }
 
-/// Whether the node has not begun the request, where `cause` is what its exchange broke by (RFC 9113, 8.7).
-pub fn unprocessed(cause: &(dyn std::error::Error + 'static)) -> Option<Unprocessed> {
+/// What is known of a request, where `cause` is what its exchange broke by: that the node has not begun it (RFC 9113, 8.7), or
+/// not got all of it.
+pub fn known_of(cause: &(dyn std::error::Error + 'static)) -> Option<Known> {
     match cause.downcast_ref()? {
-        Break::Refused(_) => Some(Unprocessed::Refused),
-        Break::Over(_) => Some(Unprocessed::Over),
+        Break::Refused(_) => Some(Known::Refused),
+        Break::Over(_) => Some(Known::Over),
+        Break::GivenUp => Some(Known::GivenUp),
         Break::Nonsense(_) | Break::Broken(_) | Break::Late | Break::Stuck | Break::Unsendable => None,
     }
 }
@@ -86,38 +93,39 @@ impl custom::Connector for Connector {
         &self,
         peer: &P,
     ) -> pingora::Result<(Connection<Exchange>, bool)> {
-        let errand = peer.get_peer_options().and_then(|options| options.custom_l4.clone());
-        let Some(errand) = errand else {
+        let Some(errand) = errand::of(peer).await? else {
             return Error::e_explain(ErrorType::InternalError, "the peer has no link");
         };
         let key = peer.reuse_hash();
         let opening = is_shared(peer).then(|| self.shelf.opening(key));
         let turn = match &opening {
             Some(opening) => opening.turn().await,
-            None => None,
+            None => Turn::Everybodys,
         };
-        if opening.is_some()
-            && let Some((seat, sender)) = self.shelf.find(key, SIGN_OF_LIFE).await
-        {
-            return Ok((Connection::Session(Exchange::new(seat, sender)), true));
+        if let Turn::Failed = turn {
+            return Err(error(Trouble::Http2("no connection to it could be opened a moment ago".to_owned())));
         }
-        match errand::run(&errand, peer.address()).await {
-            Ok(Some(Made::Own(stream))) => {
+        if opening.is_some()
+            && let Some(taken) = self.shelf.find(key, SIGN_OF_LIFE).await
+        {
+            return Ok((Connection::Session(Exchange::new(taken, errand.overseer.clone())), true));
+        }
+        match errand.make().await {
+            Ok(Made::Own(stream)) => {
                 // Nobody has to wait for what is not shared.
-                opening.iter().for_each(|opening| opening.ended());
+                opening.iter().for_each(|opening| opening.was_own());
                 Ok((Connection::Stream(stream), false))
             }
-            Ok(Some(Made::Shared(shared))) => {
+            Ok(Made::Shared(shared)) => {
                 let taken = self.shelf.add(key, shared, peer.idle_timeout());
                 drop(turn);
-                taken
-                    .map(|(seat, sender)| (Connection::Session(Exchange::new(seat, sender)), false))
-                    .ok_or_else(|| error(Trouble::Http2("the node takes no stream".to_owned())))
+                let taken =
+                    taken.ok_or_else(|| error(Trouble::Http2("the node takes no stream".to_owned())))?;
+                Ok((Connection::Session(Exchange::new(taken, errand.overseer.clone())), false))
             }
-            Ok(None) => Error::e_explain(ErrorType::InternalError, "the connection was lost on its way"),
             Err(why) => {
-                opening.iter().for_each(|opening| opening.ended());
-                Err(why)
+                opening.iter().for_each(|opening| opening.failed());
+                Err(error(why))
             }
         }
     }
@@ -126,8 +134,9 @@ impl custom::Connector for Connector {
         if !is_shared(peer) {
             return None;
         }
-        let (seat, sender) = self.shelf.find(peer.reuse_hash(), SIGN_OF_LIFE).await?;
-        Some(Exchange::new(seat, sender))
+        let taken = self.shelf.find(peer.reuse_hash(), SIGN_OF_LIFE).await?;
+        let errand = errand::of(peer).await.ok().flatten()?;
+        Some(Exchange::new(taken, errand.overseer.clone()))
     }
 
     /// Nothing has to be done: the place is free again as the exchange goes.
@@ -164,7 +173,7 @@ pub(super) fn broken(why: Break) -> Box<Error> {
         Break::Refused(_) | Break::Over(_) | Break::Broken(_) => ErrorType::ReadError,
         Break::Nonsense(_) => ErrorType::InvalidHTTPHeader,
         Break::Late => ErrorType::ReadTimedout,
-        Break::Stuck => ErrorType::WriteTimedout,
+        Break::Stuck | Break::GivenUp => ErrorType::WriteTimedout,
         Break::Unsendable => ErrorType::InternalError,
     };
     Error::because(kind, "on a shared connection to a node", why)

@@ -68,7 +68,7 @@ impl Link {
     pub async fn greet(&self, place: &Place, limits: &Limits) -> Result<(), Trouble> {
         let stream = self.dial(place, limits).await?;
         match stream.is_http2() {
-            true => shared::greet(stream, limits.tls).await,
+            true => shared::greet(stream, limits.connect).await,
             false => Ok(()),
         }
     }

@@ -1,8 +1,8 @@
 //! How a link travels through Pingora to the connector.
 //!
 //! Whoever connects for Pingora is given the peer and nothing else. Of all that a peer has, its own maker of sockets is the
-//! one object that can be ours; the connection that it makes comes back in what Pingora lets a socket say of proxies on its
-//! way.
+//! one object that can be ours. It makes none: what it hands out bears the errand, in what Pingora lets a socket say of
+//! proxies on its way.
 
 use std::any::Any;
 use std::io;
@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use http::StatusCode;
-use parking_lot::Mutex;
 use pingora::connectors::L4Connect;
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
@@ -21,25 +20,29 @@ use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketS
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::CustomALPN;
 use pingora::protocols::{ALPN, GetProxyDigest, Stream};
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connector;
 use super::shared::Shared;
-use super::{Limits, Link, Trouble};
+use super::{Limits, Link, Overseer, Trouble};
 use crate::upstream::Place;
 
 /// What Pingora is told of the protocol, so that it asks the connector: whether requests share the connections.
 pub(super) const OWN: &[u8] = b"own";
 pub(super) const SHARED: &[u8] = b"shared";
 
-/// One connection, should Pingora need it.
+/// All that the connector has to know of an attempt.
 #[derive(Debug)]
-struct Errand {
+pub(super) struct Errand {
     link: Arc<Link>,
     place: Place,
     limits: Limits,
+    pub(super) overseer: Option<Arc<dyn Overseer>>,
 }
+
+/// What the peer has for its maker of sockets.
+#[derive(Debug)]
+struct Bearer(Arc<Errand>);
 
 /// A connection that was made.
 pub(super) enum Made {
@@ -49,47 +52,50 @@ pub(super) enum Made {
     Shared(Arc<Shared>),
 }
 
-/// Where it lies on its way.
-type Basket = Mutex<Option<Made>>;
-
-/// Has `peer` reached by `link`.
-pub fn send_out(peer: &mut HttpPeer, link: &Arc<Link>, place: &Place, limits: Limits) {
+/// Has `peer` reached by `link`; `overseer` is for the body of its request, if it has one.
+pub fn send_out(
+    peer: &mut HttpPeer,
+    link: &Arc<Link>,
+    place: &Place,
+    limits: Limits,
+    overseer: Option<Arc<dyn Overseer>>,
+) {
     peer.group_key = link.key();
     let kind = if link.may_be_shared() { SHARED } else { OWN };
     peer.options.alpn = ALPN::Custom(CustomALPN::new(kind.to_vec()));
-    peer.options.custom_l4 = Some(Arc::new(Errand { link: Arc::clone(link), place: place.clone(), limits }));
+    let errand = Errand { link: Arc::clone(link), place: place.clone(), limits, overseer };
+    peer.options.custom_l4 = Some(Arc::new(Bearer(Arc::new(errand))));
 }
 
-/// Makes the connection that `errand` is about.
-pub(super) async fn run(
-    errand: &Arc<dyn L4Connect + Send + Sync>,
-    address: &AnyAddr,
-) -> pingora::Result<Option<Made>> {
-    let carrier = errand.connect(address).await?;
+/// The errand that `peer` is sent out with.
+pub(super) async fn of(peer: &impl Peer) -> pingora::Result<Option<Arc<Errand>>> {
+    let bearer = peer.get_peer_options().and_then(|options| options.custom_l4.as_ref());
+    let Some(bearer) = bearer else { return Ok(None) };
+    let carrier = bearer.connect(peer.address()).await?;
     let digest = carrier.get_proxy_digest();
-    let made = digest.as_ref().and_then(|digest| digest.user_data.as_ref());
-    Ok(made.and_then(|made| made.downcast_ref::<Basket>()).and_then(|made| made.lock().take()))
+    let errand = digest.as_ref().and_then(|digest| digest.user_data.as_ref());
+    Ok(errand.and_then(|errand| errand.downcast_ref::<Arc<Errand>>()).map(Arc::clone))
 }
 
 impl Errand {
-    async fn make(&self) -> Result<Made, Trouble> {
+    /// Makes the connection.
+    pub(super) async fn make(&self) -> Result<Made, Trouble> {
         let stream = self.link.dial(&self.place, &self.limits).await?;
         match stream.is_http2() {
             false => Ok(Made::Own(Box::new(stream))),
-            true => Shared::begin(stream, self.link.http2(), self.limits.tls).await.map(Made::Shared),
+            true => Shared::begin(stream, self.link.http2(), self.limits.connect).await.map(Made::Shared),
         }
     }
 }
 
 #[async_trait]
-impl L4Connect for Errand {
+impl L4Connect for Bearer {
     async fn connect(&self, _: &AnyAddr) -> pingora::Result<PlainStream> {
-        let made = self.make().await.map_err(connector::error)?;
-        let made: Box<dyn Any + Send + Sync> = Box::new(Basket::new(Some(made)));
+        let errand: Box<dyn Any + Send + Sync> = Box::new(Arc::clone(&self.0));
         let mut carrier = PlainStream::from(VirtualSocketStream::new(Box::new(Nothing)));
         // The head is what the type asks for and nobody reads.
         let head = ResponseHeader::build(StatusCode::OK, Some(0))?;
-        carrier.set_proxy_digest(ProxyDigest::new(Box::new(head), Some(made)));
+        carrier.set_proxy_digest(ProxyDigest::new(Box::new(head), Some(errand)));
         Ok(carrier)
     }
 }

@@ -23,7 +23,7 @@ use pingora::protocols::{Digest, UniqueIDType};
 
 use super::connector::{self, Break};
 use super::shared::Seat;
-use super::upload::{Signs, Upload};
+use super::upload::{Overseer, Signs, Upload};
 
 /// What no connection has: its descriptor is not for one request to close.
 pub const NO_DESCRIPTOR: UniqueIDType = -1;
@@ -38,12 +38,16 @@ pub struct Exchange {
     head: Option<ResponseHeader>,
     body: Option<RecvStream>,
     signs: Arc<Signs>,
+    overseer: Option<Arc<dyn Overseer>>,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
 }
 
 impl Exchange {
-    pub(super) fn new(seat: Seat, sender: SendRequest<Bytes>) -> Self {
+    pub(super) fn new(
+        (seat, sender): (Seat, SendRequest<Bytes>),
+        overseer: Option<Arc<dyn Overseer>>,
+    ) -> Self {
         let scheme = if seat.shared().is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
         Self {
             seat,
@@ -54,6 +58,7 @@ impl Exchange {
             head: None,
             body: None,
             signs: Arc::default(),
+            overseer,
             read_timeout: None,
             write_timeout: None,
         }
@@ -74,6 +79,9 @@ impl Exchange {
     fn unanswered(&self, why: h2::Error) -> Box<pingora::Error> {
         // Both say that the node has not begun it (RFC 9113, 6.8 and 8.7): a GOAWAY reaches no stream below its last.
         let is_refused = why.is_reset() && why.reason() == Some(Reason::REFUSED_STREAM);
+        if self.signs.is_given_up.load(Ordering::Relaxed) {
+            return connector::broken(Break::GivenUp);
+        }
         if self.signs.is_stuck.load(Ordering::Relaxed) {
             return connector::broken(Break::Stuck);
         }
@@ -246,7 +254,12 @@ impl Session for Exchange {
     }
 
     fn take_request_body_writer(&mut self) -> Option<Box<dyn BodyWrite>> {
-        let upload = Upload::new(self.upload.take()?, Arc::clone(&self.signs), self.write_timeout);
+        let upload = Upload::new(
+            self.upload.take()?,
+            Arc::clone(&self.signs),
+            self.write_timeout,
+            self.overseer.take(),
+        );
         Some(Box::new(upload))
     }
 

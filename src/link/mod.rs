@@ -21,12 +21,13 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-pub use self::connector::{Connector, Unprocessed, unprocessed};
+pub use self::connector::{Connector, Known, known_of};
 pub use self::dial::Limits;
 pub use self::errand::send_out;
 pub use self::exchange::NO_DESCRIPTOR;
 pub use self::stream::NodeStream;
 pub use self::trouble::Trouble;
+pub use self::upload::Overseer;
 use crate::config::{Http2, Protocol};
 use crate::model::Name;
 use crate::upstream::Place;

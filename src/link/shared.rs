@@ -264,8 +264,11 @@ async fn drive(
         }
         let limit = clock::to_millis(PATIENCE);
         if pinged_at.is_some_and(|at| clock::millis().saturating_sub(at) > limit) {
-            // The node, or the way to it, is gone without a word; whoever waits learns it by the end of the connection.
-            break;
+            // The node, or the way to it, is gone without a word. What is there may still be answered, and has its own time.
+            shared.retire();
+            if shared.streams.load(Ordering::Relaxed) == 0 {
+                break;
+            }
         }
     }
     shared.retire();

@@ -26,7 +26,19 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Opening {
     turn: tokio::sync::Mutex<()>,
-    in_vain: AtomicU64,
+    /// How often there was none, and how often one that cannot be shared.
+    failed: AtomicU64,
+    own: AtomicU64,
+}
+
+/// What came of waiting for whoever opens a connection.
+pub(super) enum Turn<'a> {
+    /// Nobody opens one.
+    Ours(#[expect(dead_code, reason = "it is held")] tokio::sync::MutexGuard<'a, ()>),
+    /// They are not shared, so everybody opens one.
+    Everybodys,
+    /// It could not be opened, and those who waited do not wait once more.
+    Failed,
 }
 
 impl Shelf {
@@ -87,16 +99,24 @@ fn tidy(groups: &mut HashMap<u64, Group>) {
 }
 
 impl Opening {
-    /// Waits for whoever opens a connection. `None` if none came of it that can be shared: then everybody tries by itself, so
-    /// that those who wait for a node that is gone do not wait for one another.
-    pub(super) async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let before = self.in_vain.load(Ordering::Relaxed);
+    /// Waits for whoever opens a connection.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        let before = (self.failed.load(Ordering::Relaxed), self.own.load(Ordering::Relaxed));
         let turn = self.turn.lock().await;
-        (self.in_vain.load(Ordering::Relaxed) == before).then_some(turn)
+        match (self.failed.load(Ordering::Relaxed), self.own.load(Ordering::Relaxed)) {
+            (failed, _) if failed != before.0 => Turn::Failed,
+            (_, own) if own != before.1 => Turn::Everybodys,
+            (_, _) => Turn::Ours(turn),
+        }
     }
 
-    /// There is no connection that can be shared.
-    pub(super) fn ended(&self) {
-        self.in_vain.fetch_add(1, Ordering::Relaxed);
+    /// There is no connection.
+    pub(super) fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is one that cannot be shared.
+    pub(super) fn was_own(&self) {
+        self.own.fetch_add(1, Ordering::Relaxed);
     }
 }

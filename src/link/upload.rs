@@ -3,9 +3,10 @@
 //! What goes wrong with it is never told here: whoever reads the answer learns it as well, and Pingora takes an error of a
 //! writer for the end of an exchange whose answer may be complete.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,20 +15,35 @@ use h2::{Reason, SendStream};
 use http::StatusCode;
 use pingora::Result;
 use pingora::protocols::http::custom::BodyWrite;
-use tokio::sync::Notify;
 
-/// How long a node that has refused may take none of the rest, before it is not offered any more.
-const GRACE: Duration = Duration::from_millis(500);
+use crate::clock;
+
+/// How long a node that has refused may take none of the rest, before it is not offered any more, in milliseconds.
+const GRACE: u64 = 500;
+
+/// How often a body that is stuck is looked at.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who decides how long a body waits for a node that takes nothing of it.
+pub trait Overseer: fmt::Debug + Send + Sync {
+    /// Whether it waits no longer. It has been stuck since then, in milliseconds of the clock; asked again and again.
+    fn gives_up(&self, since: u64) -> bool;
+
+    /// The node takes more of it.
+    fn goes_on(&self);
+}
 
 /// What the two halves of an exchange tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     /// The node took nothing for as long as it may.
     pub(super) is_stuck: AtomicBool,
+    /// The node was given up while it took nothing.
+    pub(super) is_given_up: AtomicBool,
     /// Nothing of the body is to come.
     pub(super) is_ended: AtomicBool,
-    is_refused: AtomicBool,
-    refused: Notify,
+    /// When the node refused, in milliseconds of the clock; 0 if it did not.
+    refused_at: AtomicU64,
 }
 
 /// The body of one request.
@@ -35,6 +51,7 @@ pub(super) struct Upload {
     stream: SendStream<Bytes>,
     signs: Arc<Signs>,
     limit: Option<Duration>,
+    overseer: Option<Arc<dyn Overseer>>,
     /// The node takes no more of it.
     is_over: bool,
 }
@@ -43,47 +60,66 @@ impl Signs {
     /// The head of the answer is there.
     pub(super) fn answered(&self, status: StatusCode) {
         if !status.is_success() && !status.is_informational() {
-            self.is_refused.store(true, Ordering::Relaxed);
-            self.refused.notify_one();
+            self.refused_at.store(clock::millis().max(1), Ordering::Relaxed);
         }
     }
 
-    /// Ready once the node has refused, and had its time to take the rest.
-    async fn refused(&self) {
-        if !self.is_refused.load(Ordering::Relaxed) {
-            self.refused.notified().await;
-        }
-        tokio::time::sleep(GRACE).await;
+    /// Whether the node has refused, and had its time to take the rest.
+    fn is_refused(&self, now: u64) -> bool {
+        let at = self.refused_at.load(Ordering::Relaxed);
+        at > 0 && now.saturating_sub(at) >= GRACE
     }
 }
 
 impl Upload {
-    pub(super) fn new(stream: SendStream<Bytes>, signs: Arc<Signs>, limit: Option<Duration>) -> Self {
+    pub(super) fn new(
+        stream: SendStream<Bytes>,
+        signs: Arc<Signs>,
+        limit: Option<Duration>,
+        overseer: Option<Arc<dyn Overseer>>,
+    ) -> Self {
         let is_over = signs.is_ended.load(Ordering::Relaxed);
-        Self { stream, signs, limit, is_over }
+        Self { stream, signs, limit, overseer, is_over }
     }
 
     /// How much the node takes now; `None` if it takes no more.
     async fn room(&mut self, wanted: usize) -> Option<usize> {
         self.stream.reserve_capacity(wanted);
-        let limit = self.limit.unwrap_or(Duration::MAX);
+        let since = clock::millis();
         loop {
             let room = tokio::select! {
                 biased;
                 room = poll_fn(|cx| self.stream.poll_capacity(cx)) => room,
-                () = self.signs.refused() => None,
-                () = tokio::time::sleep(limit) => {
-                    self.signs.is_stuck.store(true, Ordering::Relaxed);
-                    self.stream.send_reset(Reason::CANCEL);
-                    None
-                }
+                () = tokio::time::sleep(PAUSE) => match self.is_lost(since) {
+                    true => return None,
+                    false => continue,
+                },
             };
             match room {
                 Some(Ok(0)) => {}
-                Some(Ok(room)) => return Some(room),
+                Some(Ok(room)) => {
+                    self.overseer.iter().for_each(|overseer| overseer.goes_on());
+                    return Some(room);
+                }
                 Some(Err(_)) | None => return None,
             }
         }
+    }
+
+    /// Whether a body that has been stuck since then waits no longer.
+    fn is_lost(&mut self, since: u64) -> bool {
+        let now = clock::millis();
+        if self.signs.is_refused(now) {
+            return true;
+        }
+        let is_late = self.limit.is_some_and(|limit| now.saturating_sub(since) >= clock::to_millis(limit));
+        let is_given_up = self.overseer.as_ref().is_some_and(|overseer| overseer.gives_up(since));
+        if is_late || is_given_up {
+            let why = if is_given_up { &self.signs.is_given_up } else { &self.signs.is_stuck };
+            why.store(true, Ordering::Relaxed);
+            self.stream.send_reset(Reason::CANCEL);
+        }
+        is_late || is_given_up
     }
 }
 

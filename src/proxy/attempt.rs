@@ -22,12 +22,14 @@ use self::testimony::Charge;
 pub(super) use self::testimony::{Hearing, answered, kind};
 use super::admit;
 use super::context::Context;
+use super::early::Oversight;
 use super::finish::Finishing;
 use super::replay;
 use crate::balance::Pool;
 use crate::clock;
 use crate::config::NodeTimeouts;
-use crate::link;
+use crate::generation::Route;
+use crate::link::{self, Overseer};
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
 };
@@ -233,7 +235,12 @@ pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<
     let mut peer = peer(member.node.place())?;
     set_timeouts(&mut peer, &route.timeouts);
     if let Some(link) = context.generation.link(route.pool.name(), &member.name) {
-        link::send_out(&mut peer, &link, member.node.place(), limits(&route.timeouts));
+        let has_body = !session.as_mut().is_body_empty();
+        let overseer = has_body.then(|| {
+            let patience = upload_patience(session, admitted.request, route, &context.attempts);
+            Arc::new(Oversight::new(Arc::clone(&member.node), patience)) as Arc<dyn Overseer>
+        });
+        link::send_out(&mut peer, &link, member.node.place(), limits(&route.timeouts), overseer);
         if link.is_shared() {
             // Such a connection has given a sign of life a moment ago, and says which requests it has not begun.
             return Some(Box::new(peer));
@@ -284,17 +291,25 @@ pub(super) fn await_head(session: &Session, context: &Context) {
 pub(super) fn watch_upload(session: &Session, context: &mut Context) {
     let (Some(admitted), Some(member)) = (&context.admitted, context.attempts.last()) else { return };
     let Some(route) = context.route() else { return };
-    let rules = &route.retry.rules;
-    let is_kept = admit::body_length(session).is_none_or(|length| length <= rules.body_buffer);
-    let may_repeat = rules.part_sent || admitted.request.repeatability != Repeatability::Unsafe;
-    // Half a request can be sent again at once: the node has not all of it.
-    let is_movable = is_kept && may_repeat && context.attempts.has_untried(&route.pool);
-    let before = if is_movable { Patience::UntilSuspect } else { Patience::Endless };
-    let request = Request { is_replayable: is_kept, ..admitted.request };
+    let before = upload_patience(session, admitted.request, route, &context.attempts);
+    let request = Request { is_replayable: is_kept(session, route), ..admitted.request };
     let after = context.attempts.patience(request, &route.retry, &route.pool);
     let node = Arc::clone(&member.node);
     let first_byte = route.timeouts.first_byte;
     context.body.watch.begin(node, [before, after], first_byte);
+}
+
+/// Whether the body is kept for another attempt.
+fn is_kept(session: &Session, route: &Route) -> bool {
+    admit::body_length(session).is_none_or(|length| length <= route.retry.rules.body_buffer)
+}
+
+/// How long a body waits for a node that takes nothing more of it. Half a request can be sent again at once: the node has not
+/// all of it.
+fn upload_patience(session: &Session, request: Request, route: &Route, attempts: &Attempts) -> Patience {
+    let may_repeat = route.retry.rules.part_sent || request.repeatability != Repeatability::Unsafe;
+    let is_movable = is_kept(session, route) && may_repeat && attempts.has_untried(&route.pool);
+    if is_movable { Patience::UntilSuspect } else { Patience::Endless }
 }
 
 /// How long the body of the request is, if that is known.

@@ -15,10 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 use pingora::protocols::l4::ext::get_tcp_info;
 use tokio::task::JoinHandle;
 
 use crate::clock;
+use crate::link::Overseer;
 use crate::upstream::{Node, PATIENCE, Patience, Vigil};
 
 /// So much of a body is taken for written: it finds room in the buffers of any connection.
@@ -56,6 +58,37 @@ struct Signs {
     is_given_up: AtomicBool,
     /// The node had its time to answer and did not.
     is_late: AtomicBool,
+}
+
+/// Looks after a body on a connection that others share, of which the node takes nothing more. Closing the connection would
+/// end the others, so whoever writes asks.
+#[derive(Debug)]
+pub(super) struct Oversight {
+    node: Arc<Node>,
+    patience: Patience,
+    vigil: Mutex<Option<Vigil>>,
+}
+
+impl Oversight {
+    /// Over a body for `node`, which waits so long for it.
+    pub(super) fn new(node: Arc<Node>, patience: Patience) -> Self {
+        Self { node, patience, vigil: Mutex::default() }
+    }
+}
+
+impl Overseer for Oversight {
+    fn gives_up(&self, since: u64) -> bool {
+        let now = clock::millis();
+        if now.saturating_sub(since) < PATIENCE {
+            return false;
+        }
+        let new = || Vigil::new(&self.node, self.patience, since, false);
+        self.vigil.lock().get_or_insert_with(new).look(now)
+    }
+
+    fn goes_on(&self) {
+        *self.vigil.lock() = None;
+    }
 }
 
 impl Drop for Looking {

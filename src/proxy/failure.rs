@@ -18,7 +18,7 @@ use crate::clock;
 use crate::continuation::Mismatch;
 use crate::framing::{self, Flaw};
 use crate::headers;
-use crate::link::{self, Unprocessed};
+use crate::link::{self, Known};
 use crate::listen::Late;
 use crate::observe::{Attempt, Observer};
 use crate::retry::{Circumstance, Decision, Failure, Outcome, Reach, Repeatability};
@@ -196,7 +196,7 @@ pub(super) fn broken(
     }
     let late = context.connection.as_ref().and_then(|connection| connection.take_late());
     let late = late.or_else(|| context.body.watch.is_late().then_some(Late::Node));
-    let unprocessed = link::unprocessed(error.root_cause());
+    let known = link::known_of(error.root_cause());
     let reach = match (late, error.esource()) {
         (Some(Late::Client), _) => {
             context.end(Cause::BodyTooSlow);
@@ -204,7 +204,9 @@ pub(super) fn broken(
         }
         (Some(Late::Node | Late::GivenUp), _) if is_under_way(session, context) => Some(Reach::Truncated),
         (Some(Late::Node | Late::GivenUp), _) => Some(Reach::Silent),
-        (None, ErrorSource::Upstream) if unprocessed.is_some() => Some(Reach::NotSent),
+        (None, ErrorSource::Upstream) if matches!(known, Some(Known::Refused | Known::Over)) => {
+            Some(Reach::NotSent)
+        }
         (None, ErrorSource::Upstream) => Some(reach(session, &error, context)),
         (None, ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset) => None,
     };
@@ -220,9 +222,10 @@ pub(super) fn broken(
             Circumstance::TimeIsUp
         }
         Some(Late::Client | Late::Node) => Circumstance::of_connection(was_pooled),
-        None => match unprocessed {
-            Some(Unprocessed::Over) => Circumstance::ConnectionOver,
-            Some(Unprocessed::Refused) => Circumstance::Unbegun,
+        None => match known {
+            Some(Known::Over) => Circumstance::ConnectionOver,
+            Some(Known::Refused) => Circumstance::Unbegun,
+            Some(Known::GivenUp) => Circumstance::NodeIsOut,
             // One that is shared was alive a moment ago.
             None => Circumstance::of_connection(was_pooled && !context.body.is_shared),
         },

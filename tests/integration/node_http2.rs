@@ -76,6 +76,19 @@ fn what_a_node_has_not_begun_goes_to_another_whatever_its_method() {
 }
 
 #[test]
+fn upload_that_a_node_has_not_begun_comes_whole_to_another() {
+    let (bad, good) = (H2Node::start(|_| Reply::Reset(Reason::REFUSED_STREAM)), H2Node::answering("good"));
+    let bookend = Bookend::start(&site(&[&bad, &good]).with_pool("ejection: off"));
+    // Longer than what Pingora keeps itself.
+    let body: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    let mut client = Client::connect(bookend.address());
+    for _ in 0..4 {
+        assert_eq!(client.request("POST", "/", "", &body).text(), "good");
+    }
+    assert!(bad.count() > 0 && good.bodies().iter().all(|come| *come == body));
+}
+
+#[test]
 fn connection_that_ends_in_order_costs_neither_the_request_nor_the_node() {
     let node = H2Node::answering("a");
     let bookend = Bookend::start(&site(&[&node]));
