@@ -38,6 +38,9 @@ pub(crate) const ROW: Row = Row {
     awaits: None,
 };
 
+/// Nodes that speak HTTP/2 without TLS.
+const H2C: Row = Row { check: Check::H2c, largest: SMALL, ..ROW };
+
 /// It may have run: the third column of the design's table.
 const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
 
@@ -251,6 +254,21 @@ pub(crate) const TABLE: &[Row] = &[
         per_second: Some(60),
         ..ROW
     },
+    // The same where nodes are spoken to by HTTP/2.
+    Row { name: "h2c_killed", fault: Kill, may_fail: POST_502, ..H2C },
+    Row { name: "h2c_stopped", fault: Stop, may_fail: POST_504, answered: DespiteSilence, ..H2C },
+    Row { name: "h2c_refuses_streams", fault: Behave(RefusesStreams), ..H2C },
+    Row { name: "h2c_resets_streams", fault: Behave(ResetsAfterRequest), may_fail: POST_502, ..H2C },
+    Row {
+        name: "h2c_half_a_body",
+        fault: Behave(HalfBody),
+        answers: Answers::WithLength,
+        may_fail: ALL_BUT_GET_CUT,
+        ..H2C
+    },
+    Row { name: "h2c_ends_connections_in_order", fault: Behave(EndsInOrder), ..H2C },
+    // Without a word, so that what crosses the end on its way may have run.
+    Row { name: "h2c_closes_idle_connections", fault: Behave(ClosesIdle), may_fail: POST_502, ..H2C },
     // What goes on meanwhile.
     Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
     Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },

@@ -21,8 +21,10 @@ pub(super) fn command(listener: SocketAddr, check: Check, nodes: &[SocketAddr], 
 fn configuration(listener: SocketAddr, check: Check, nodes: &[SocketAddr]) -> String {
     let mut yaml =
         format!("admin: {{ address: off }}\nlisteners:\n  - address: {listener}\npools:\n  web:\n");
-    if check == Check::Http {
-        yaml.push_str("    health_check: { type: http, path: /health }\n");
+    match check {
+        Check::Tcp => {}
+        Check::Http => yaml.push_str("    health_check: { type: http, path: /health }\n"),
+        Check::H2c => yaml.push_str("    protocol: http2\n"),
     }
     yaml.push_str("    nodes:\n");
     for (number, address) in nodes.iter().enumerate() {

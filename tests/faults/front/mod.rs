@@ -37,6 +37,8 @@ pub(crate) enum Check {
     Tcp,
     /// By a page, `/health`.
     Http,
+    /// As it does by default where HTTP/2 is spoken with them, without TLS: by a ping.
+    H2c,
 }
 
 /// A running proxy; killed when dropped.

@@ -49,6 +49,10 @@ pub(crate) enum Behaviour {
     Trickles,
     /// Answers when one of its workers is done with the request.
     Works(Works),
+    /// Refuses every stream of HTTP/2 (REFUSED_STREAM) when it has read the head of the request; otherwise it resets.
+    RefusesStreams,
+    /// Ends every tenth connection of HTTP/2 in order (GOAWAY) after an answer, once those under way are answered.
+    EndsInOrder,
     /// Closes a connection up to 20 ms after an answer, without having announced it.
     ClosesIdle,
 }

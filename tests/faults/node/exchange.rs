@@ -111,8 +111,9 @@ impl Node {
             | Behaviour::BlackHole
             | Behaviour::FailsCheck
             | Behaviour::RefusesUploads
+            | Behaviour::EndsInOrder
             | Behaviour::ResetsBeforeBody => self.answer(stream, request).await,
-            Behaviour::ResetsAfterRequest => reset(stream),
+            Behaviour::ResetsAfterRequest | Behaviour::RefusesStreams => reset(stream),
             Behaviour::ResetsOnce => {
                 self.behaviour.send_if_modified(|now| {
                     *now = Behaviour::Healthy;

@@ -6,6 +6,7 @@ mod behaviour;
 mod diary;
 mod door;
 mod exchange;
+mod multiplexed;
 mod order;
 mod works;
 
@@ -87,5 +88,8 @@ fn acknowledge() -> io::Result<()> {
 async fn keep(node: Arc<Node>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::with_capacity(64 << 10, stream);
+    if multiplexed::is_spoken(&mut stream).await {
+        return multiplexed::keep(node, stream).await;
+    }
     while let Ok(exchange::Next::Keep) = node.exchange(&mut stream).await {}
 }
