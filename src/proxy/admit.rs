@@ -7,8 +7,8 @@ use pingora::http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::affinity::Affinity;
+use super::cause::Cause;
 use super::context::{Admitted, Asker, Context};
-use super::failure::Cause;
 use crate::answer::Kind;
 use crate::clock;
 use crate::framing::{self, Bounds};

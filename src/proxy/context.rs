@@ -8,8 +8,8 @@ use pingora_proxy::Session;
 
 use super::affinity::Affinity;
 use super::attempt::Attempts;
+use super::cause::Cause;
 use super::early::Watch;
-use super::failure::Cause;
 use super::finish::Finishing;
 use super::replay::Replay;
 use crate::answer::Kind;

@@ -2,7 +2,7 @@
 //!
 //! [`admit`] decides whether it may go on and where, and [`affinity`] with which others it belongs to one node;
 //! [`attempt`] takes a place at a node; [`forward`] prepares what the node and the
-//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, for which
+//! client get to see; [`failure`] says what became of an attempt that failed, and whether there is another, [`cause`] why there is none, for which
 //! [`replay`] has the body; [`sticky`] keeps clients with their nodes; [`finish`] has another node go on where an answer broke off; [`respond`] answers in our own name
 //! when there is none, and reports with [`access`] how it ended.
 
@@ -10,6 +10,7 @@ mod access;
 mod admit;
 mod affinity;
 mod attempt;
+mod cause;
 mod context;
 mod early;
 mod failure;

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
+use super::cause::Cause;
 use super::context::Context;
-use super::failure::Cause;
 use super::{access, forward};
 use crate::answer::{Answer, Kind};
 use crate::clock;
