@@ -76,22 +76,22 @@ impl Exchange {
     }
 
     /// Why there is no answer.
-    fn unanswered(&self, why: h2::Error) -> Box<pingora::Error> {
+    fn unanswered(&self, why: h2::Error) -> Break {
         // Both say that the node has not begun it (RFC 9113, 6.8 and 8.7): a GOAWAY reaches no stream below its last.
         let is_refused = why.is_reset() && why.reason() == Some(Reason::REFUSED_STREAM);
         if self.signs.is_given_up.load(Ordering::Relaxed) {
-            return connector::broken(Break::GivenUp);
+            return Break::GivenUp;
         }
         if self.signs.is_stuck.load(Ordering::Relaxed) {
-            return connector::broken(Break::Stuck);
+            return Break::Stuck;
         }
         if why.is_remote() && why.is_go_away() {
             self.seat.shared().retire();
-            return connector::broken(Break::Over(why));
+            return Break::Over(why);
         }
         match why.is_remote() && is_refused {
-            true => connector::broken(Break::Refused(why)),
-            false => connector::broken(Break::of(why)),
+            true => Break::Refused(why),
+            false => Break::of(why),
         }
     }
 }
@@ -173,7 +173,7 @@ impl Session for Exchange {
     async fn read_response_header(&mut self) -> Result<()> {
         let Some(mut answer) = self.answer.take() else { return Err(connector::broken(Break::Unsendable)) };
         let come = self.wait(poll_fn(|cx| poll_head(&mut answer, cx))).await?;
-        let answer = match come.map_err(|why| self.unanswered(why))? {
+        let answer = match come.map_err(|why| connector::broken(self.unanswered(why)))? {
             Come::Interim(head) => {
                 self.head = Some(ResponseHeader::from(head.into_parts().0));
                 self.answer = Some(answer);

@@ -21,6 +21,8 @@ pub(crate) enum Reply {
     Answer { status: u16, headers: Vec<(&'static str, String)>, body: Bytes, trailers: Option<HeaderMap> },
     /// It sends every piece back as it comes, and then these trailers.
     Echo(HeaderMap),
+    /// It answers with what it was sent, once it has all of it.
+    GiveBack,
     /// It resets the stream at once.
     Reset(Reason),
     /// It says that it takes no more on this connection, the request not included, and closes it.
@@ -232,6 +234,11 @@ async fn answer(
                 let _ = send.send_data(piece, false);
             }
             let _ = send.send_trailers(trailers);
+        }
+        Reply::GiveBack => {
+            let Some(whole) = read(&mut body).await else { return };
+            let Ok(mut send) = respond.send_response(Response::new(()), false) else { return };
+            let _ = send.send_data(Bytes::from(whole), true);
         }
         Reply::Refuse { is_held } => {
             let answer = Response::builder().status(413).header("content-length", 0).body(()).unwrap();
