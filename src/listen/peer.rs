@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::config;
+use crate::framing::Bounds;
 
 /// What a client and bookend have agreed on by TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,12 @@ impl Peer {
     /// The settings of its listener, as they are now.
     pub fn listener(&self) -> Guard<Arc<config::Listener>> {
         self.listener.load()
+    }
+
+    /// How many fields and how long a target its requests may have.
+    pub fn bounds(&self) -> Bounds {
+        let limits = &self.listener().limits;
+        Bounds { fields: limits.fields, target: limits.target }
     }
 
     /// Whether its listener has closed: the answer under way is its last.

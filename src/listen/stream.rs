@@ -26,9 +26,8 @@ use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
 use super::uptake::{Patience, Uptake};
-
 use crate::clock;
-use crate::framing::{Bounds, Flaw};
+use crate::framing::Flaw;
 use crate::observe::{Observer, TooSlow};
 
 /// Answers up to this size leave in one system call, head and body together.
@@ -68,10 +67,7 @@ impl ClientStream {
         let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
         let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
         let proxy_digest = hidden(&connection);
-        let intake = {
-            let limits = &connection.listener().limits;
-            Intake::new(Bounds { fields: limits.fields, target: limits.target })
-        };
+        let intake = Intake::new(connection.bounds());
         Self {
             channel: Some(channel),
             connection,

@@ -11,7 +11,7 @@ use super::cause::Cause;
 use super::context::{Admitted, Asker, Context};
 use crate::answer::Kind;
 use crate::clock;
-use crate::framing::{self, Bounds};
+use crate::framing;
 use crate::generation::Current;
 use crate::headers::{self, RequestId};
 use crate::listen::{Connection, Pace};
@@ -75,18 +75,16 @@ fn hold_to_pace(session: &Session, context: &Context) {
 /// Refuses what the parts of a request of HTTP/2 leave unclear. With HTTP/1 the front door has read every byte before.
 fn check_parts(session: &Session, context: &Context) -> Result<(), Cause> {
     let head = session.req_header();
-    let Some(connection) = context.connection.as_ref().filter(|_| head.version == Version::HTTP_2) else {
+    let Some(connection) = context.connection.as_ref().filter(|_| head.version >= Version::HTTP_2) else {
         return Ok(());
     };
-    let limits = &connection.listener().limits;
-    let bounds = Bounds { fields: limits.fields, target: limits.target };
     let request = framing::Parsed {
         method: &head.method,
         target: head.raw_path(),
         authority: head.uri.authority().map(|authority| authority.as_str()),
         fields: &head.headers,
     };
-    request.check(bounds).map_err(Cause::Malformed)
+    request.check(connection.bounds()).map_err(Cause::Malformed)
 }
 
 /// Sends on who came without TLS for a host that a certificate is for.
