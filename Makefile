@@ -1,6 +1,6 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance build bench bench-micro deny clean
+.PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance slow-clients build bench bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -26,6 +26,11 @@ test: ## format, lints, every test, documentation
 conformance: ## what nginx and Node.js read of hostile requests that bookend was sent; installs both
 	@scripts/setup conformance
 	BOOKEND_CONFORMANCE=1 $(CARGO) test --locked --test integration two_ways
+
+slow-clients: ## 1,000 connections that hold on to bookend, by slowhttptest: four minutes; SLOW='bodies' chooses; installs it
+	@scripts/setup slow
+	$(CARGO) build --locked --profile quick --bin bookend
+	@scripts/slow-clients --bookend $(QUICK)/bookend $(SLOW)
 
 fuzz: ## whatever parses bytes from outside, 20 s each; FUZZ='config model' FUZZ_SECONDS=600 chooses
 	@scripts/setup fuzz
