@@ -5,7 +5,7 @@
 //!     Parcel, sockets ──────────────▶  it is started; reads its configuration
 //!     ◀──────────────────── Checked    the configuration has no problem
 //!     lets go of its journal
-//!     Go ───────────────────────────▶  begins, with those sockets: from now on both accept
+//!     Go, what it knows ────────────▶  begins, with those sockets: from now on both accept
 //!     ◀────────────────────── Ready    it takes requests, and its nodes were checked once
 //!     Yours ────────────────────────▶  the service is the successor's
 //! ```

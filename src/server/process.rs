@@ -88,6 +88,7 @@ impl Process {
 
         let first = Generation::build(config, None, &registry, &tls).await.map_err(LoadError::from)?;
         let (predecessor, mut known) = predecessor.unzip();
+        known.iter().for_each(|known| known.resume(&tls));
         known.iter_mut().for_each(|known| known.tell(&first));
         let current = Arc::new(Current::new(first, tls));
         // Before anything that people are told of can happen.

@@ -53,7 +53,7 @@ impl Estate<'_> {
         successor.give(sockets).await?;
         successor.says("reading the configuration", Word::Checked, CHECKING).await?;
         self.let_go().await;
-        successor.is_told(Word::Go, Legacies::of(&self.current.load())).await?;
+        successor.is_told(Word::Go, Legacies::of(self.current)).await?;
         successor.says("beginning", Word::Ready, BEGINNING).await
     }
 

@@ -11,6 +11,7 @@ mod initiator;
 mod keys;
 mod names;
 mod terminator;
+mod tickets;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::certificate::Leaf;
 pub use self::client::subject;
 pub use self::file::Files;
@@ -26,6 +29,7 @@ use self::file::Stamp;
 pub use self::initiator::Initiator;
 use self::initiator::Reader;
 pub use self::terminator::Terminator;
+use self::tickets::{Rules, Secret};
 use crate::config::{Config, FileFault, Step};
 use crate::model::{ListenAddress, Name};
 
@@ -36,6 +40,14 @@ pub struct Tls {
     initiators: HashMap<Name, HashMap<String, Initiator>>,
     /// The files that the initiators were read from.
     stamps: Vec<Stamp>,
+}
+
+/// The keys of one listener's tickets, for the bookend that takes over from this one and nobody else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TicketKeys {
+    listener: String,
+    rules: Rules,
+    secrets: Vec<Secret>,
 }
 
 impl Tls {
@@ -107,6 +119,25 @@ impl Tls {
             };
             leaves.iter().map(told).collect::<Vec<_>>()
         })
+    }
+
+    /// The keys of all tickets. They are for the memory of a successor, not for a disk or a log.
+    pub fn ticket_keys(&self) -> Vec<TicketKeys> {
+        let keys = |(address, terminator): (&ListenAddress, &Arc<Terminator>)| {
+            let (tickets, rules) = terminator.tickets();
+            TicketKeys { listener: address.to_string(), rules, secrets: tickets.secrets() }
+        };
+        self.terminators.iter().map(keys).collect()
+    }
+
+    /// Goes on with the keys of a predecessor, wherever a client has to prove the same as it had to there.
+    pub fn inherit(&self, keys: &[TicketKeys]) {
+        for (address, terminator) in &self.terminators {
+            let (listener, (tickets, rules)) = (address.to_string(), terminator.tickets());
+            for keys in keys.iter().filter(|keys| keys.listener == listener && keys.rules == rules) {
+                tickets.inherit(&keys.secrets);
+            }
+        }
     }
 
     /// Whether no listener speaks TLS.

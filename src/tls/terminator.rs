@@ -5,23 +5,24 @@ use std::time::SystemTime;
 
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
-use tokio_rustls::rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{Error, ServerConfig, version};
 
 use super::certificate::{self, Fault, Leaf, Loaded};
 use super::client;
 use super::file::Stamp;
 use super::keys::Keys;
+use super::tickets::{Rules, Tickets};
 use crate::config::{self, FileFault, Step, TlsVersion};
 
 /// How one listener speaks TLS.
 #[derive(Debug)]
 pub struct Terminator {
-    settings: config::Tls,
     server: Arc<ServerConfig>,
     keys: Arc<Keys>,
-    /// The file with those who vouch for clients, whole; a change of it needs other settings.
-    authorities: Option<Vec<u8>>,
+    tickets: Arc<Tickets>,
+    /// Those under which tickets are good.
+    rules: Rules,
     stamps: Vec<Stamp>,
 }
 
@@ -64,23 +65,20 @@ impl Terminator {
         stamps: Vec<Stamp>,
     ) -> Result<Self, Error> {
         let keys = Arc::new(Keys::new(loaded));
-        let bytes = authorities.as_ref().map(|authorities| authorities.bytes.clone());
-        // A ticket says that its client has proven who it is, so it is good only under the same rules.
-        let tickets = known.filter(|known| known.has_rules(settings, bytes.as_deref()));
-        let tickets = tickets.map(|known| Arc::clone(&known.server.ticketer));
-        let tickets = tickets.map_or_else(aws_lc_rs::Ticketer::new, Ok)?;
-        let mut server = server(settings, Arc::clone(&keys), authorities, tickets)?;
+        let rules = Rules::of(settings, authorities.as_ref().map(|authorities| &authorities.bytes[..]));
+        let tickets = known.filter(|known| known.rules == rules).map(|known| Arc::clone(&known.tickets));
+        let no_chance = |_| Error::FailedToGetRandomBytes;
+        let tickets = tickets.map_or_else(|| Tickets::new().map(Arc::new).map_err(no_chance), Ok)?;
+        let mut server = server(settings, Arc::clone(&keys), authorities, Arc::clone(&tickets))?;
         if has_http2 {
             server.alpn_protocols.insert(0, b"h2".to_vec());
         }
-        Ok(Self { settings: settings.clone(), server: Arc::new(server), keys, authorities: bytes, stamps })
+        Ok(Self { server: Arc::new(server), keys, tickets, rules, stamps })
     }
 
-    /// Whether it has the same rules for clients.
-    fn has_rules(&self, settings: &config::Tls, authorities: Option<&[u8]>) -> bool {
-        self.settings.client_certificates == settings.client_certificates
-            && self.settings.min_version == settings.min_version
-            && self.authorities.as_deref() == authorities
+    /// The keys of its tickets, and the rules under which they are good.
+    pub(super) fn tickets(&self) -> (&Tickets, Rules) {
+        (&self.tickets, self.rules)
     }
 
     /// What the handshake of each connection follows.
@@ -121,7 +119,7 @@ fn server(
     settings: &config::Tls,
     keys: Arc<Keys>,
     authorities: Option<client::Authorities>,
-    tickets: Arc<dyn ProducesTickets>,
+    tickets: Arc<Tickets>,
 ) -> Result<ServerConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[_] = match settings.min_version {

@@ -4,11 +4,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio_rustls::rustls::{HandshakeKind, version};
 
 use crate::support::{
-    Bookend, Client, Load, Origin, PROGRAM, Port, Reload, Site, TempDirectory, fetch, until,
+    Authority, Bookend, Client, Load, Origin, PROGRAM, Port, Reload, Site, TempDirectory, fetch, until,
 };
 
 /// Nodes that are checked often, so that a new process knows soon how they are.
@@ -76,6 +79,39 @@ fn ten_upgrades_in_a_row_drop_no_request() {
     let log = bookend.logs();
     assert_eq!(log.matches("handed over").count(), 10, "{log}");
     assert!(!log.contains("upgrade failed") && !log.contains("not kept"), "{log}");
+}
+
+#[test]
+fn three_upgrades_in_a_row_end_no_session_of_tls() {
+    let (authority, node) = (Authority::new(), Origin::answering("hello"));
+    let files = authority.server("site", &["site.test"]);
+    let tls = format!("tls: {{ certificates: [{}] }}", files.entry());
+    let bookend = Bookend::start(&Site::of(&[&node]).with_pool(CHECK).with_listener(&tls));
+    let (address, whole) = (bookend.address(), Arc::new(AtomicUsize::new(0)));
+    // Each with sessions of its own.
+    let client = |version| {
+        let (settings, whole) = (authority.client_of(version), Arc::clone(&whole));
+        move || {
+            let client = Client::try_connect_by_tls(address, &settings, "site.test")?;
+            let is_whole = client.tls().handshake_kind() != Some(HandshakeKind::Resumed);
+            whole.fetch_add(usize::from(is_whole), Ordering::Relaxed);
+            Ok(client)
+        }
+    };
+    let versions = [&version::TLS12, &version::TLS13];
+    let loads = [
+        Load::start_by(versions.map(client), ""),
+        Load::start_by([versions, versions].concat().into_iter().map(client), "Connection: close\r\n"),
+    ];
+    for _ in 0..3 {
+        loads.iter().for_each(|load| load.wait_for(20));
+        upgrade(&bookend);
+    }
+    loads.iter().for_each(|load| load.wait_for(20));
+    for load in loads {
+        load.finish();
+    }
+    assert_eq!(whole.load(Ordering::Relaxed), 6, "a client had to begin anew");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Requests in numbers: from this process, counted one by one, or by `wrk`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,14 +36,22 @@ impl Load {
         Self::start_with(address, clients, "Connection: close\r\n")
     }
 
-    fn start_with(address: SocketAddr, clients: usize, headers: &'static str) -> Self {
+    /// A client for each way to `connect`, that `GET /` with these headers, each on one connection for as long as it lasts.
+    pub(crate) fn start_by<C>(connect: impl IntoIterator<Item = C>, headers: &'static str) -> Self
+    where
+        C: Fn() -> io::Result<Client> + Send + 'static,
+    {
         let shared = Arc::new(Shared::default());
-        let one = |_| {
+        let one = |connect| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || ask_until_stopped(address, headers, &shared))
+            thread::spawn(move || ask_until_stopped(connect, headers, &shared))
         };
-        let clients = (0..clients).map(one).collect();
+        let clients = connect.into_iter().map(one).collect();
         Self { shared, clients }
+    }
+
+    fn start_with(address: SocketAddr, clients: usize, headers: &'static str) -> Self {
+        Self::start_by((0..clients).map(|_| move || Client::try_connect(address)), headers)
     }
 
     /// Waits until so many more requests were served.
@@ -69,12 +78,12 @@ impl Load {
 }
 
 /// A connection may end only after an answer that said so; anything else is a failure.
-fn ask_until_stopped(address: SocketAddr, headers: &str, shared: &Shared) {
+fn ask_until_stopped(connect: impl Fn() -> io::Result<Client>, headers: &str, shared: &Shared) {
     let mut client = None;
     while !shared.stop.load(Ordering::Relaxed) {
         let answer = match client.take() {
             Some(client) => Ok(client),
-            None => Client::try_connect(address),
+            None => connect(),
         }
         .and_then(|mut client| client.try_request("GET", "/", headers, b"").map(|answer| (client, answer)));
         match answer {
