@@ -23,9 +23,10 @@ test: ## format, lints, every test, documentation
 	$(CARGO) test --locked
 	RUSTDOCFLAGS='$(DOC_LINTS)' $(CARGO) doc --locked --no-deps --document-private-items
 
-conformance: ## what nginx and Node.js read of hostile requests that bookend was sent; installs both
+conformance: ## what other programs make of bookend: installs them, takes an hour, writes docs/conformance.md; CONFORMANCE='tls' chooses
 	@scripts/setup conformance
-	BOOKEND_CONFORMANCE=1 $(CARGO) test --locked --test integration two_ways
+	$(CARGO) build --locked --profile quick --bin bookend
+	@tests/conformance/run --write $(CONFORMANCE)
 
 slow-clients: ## 1,000 connections that hold on to bookend, by slowhttptest: four minutes; SLOW='bodies' chooses; installs it
 	@scripts/setup slow

@@ -37,12 +37,19 @@ fn assert_reads_alike(manner: Manner) {
     let bookend = Bookend::start(&site);
     let rows = requests::all();
     assert!(rows.len() >= 150, "{} messages", rows.len());
+    tell(&rows, &format!("a scripted node ({manner:?})"));
     let wrong: Vec<String> =
         rows.iter().filter_map(|row| played(row, bookend.address(), manner).err()).collect();
     assert!(wrong.is_empty(), "{} of {} messages:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
     let expected: Vec<_> = rows.iter().flat_map(|row| row.expected.requests().to_vec()).collect();
     assert_eq!(node.requests(), expected);
     bookend.wait_for_log("request malformed client=127.0.0.1 flaw=");
+}
+
+/// Says what is played, for `make conformance`.
+fn tell(rows: &[Row], node: &str) {
+    let refused = rows.iter().filter(|row| row.expected.requests().is_empty()).count();
+    eprintln!("{node}: {} requests, {refused} of them refused", rows.len());
 }
 
 /// Sends one message on a connection of its own, and compares the answers.

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use super::{Manner, played};
+use super::{Manner, played, tell};
 use crate::support::{Bookend, Port, Site, TempDirectory, eventually, fetch, until};
 
 /// Whatever server is not installed is an error, not a thing to leave out.
@@ -53,12 +53,14 @@ fn found(name: &str) -> Option<String> {
     path
 }
 
-/// Plays the table but for requests of `without`, and returns what the server has to have read, as it writes it down.
-fn expected_after_playing(address: SocketAddr, without: &str) -> Vec<String> {
+/// Plays the table but for requests of `without` to the server of this name, and returns what it has to have read, as it
+/// writes it down.
+fn expected_after_playing(name: &str, address: SocketAddr, without: &str) -> Vec<String> {
     let site = Site::default().with_node(address, "").with_pool("health_check: off");
     let bookend = Bookend::start(&site);
     let mut rows = super::requests::all();
     rows.retain(|row| row.expected.requests().iter().all(|request| request.asks != without));
+    tell(&rows, name);
     let wrong: Vec<String> =
         rows.iter().filter_map(|row| played(row, bookend.address(), Manner::Whole).err()).collect();
     assert!(wrong.is_empty(), "{} of {} messages:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
@@ -90,7 +92,7 @@ fn nginx_reads_what_was_meant() {
     let _server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     until("nginx listens", || std::net::TcpStream::connect(port.address()).is_ok());
     // nginx answers 400 to this one, however it comes.
-    let expected = expected_after_playing(port.address(), "OPTIONS *");
+    let expected = expected_after_playing("nginx", port.address(), "OPTIONS *");
     let read = || fs::read_to_string(directory.path().join("read")).unwrap_or_default();
     until("nginx has written all down", || read().lines().count() >= expected.len());
     let read: Vec<String> = read().lines().map(str::to_owned).collect();
@@ -116,7 +118,7 @@ fn node_reads_what_was_meant() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let _server = Server(child);
     let port = eventually("Node listens", || lines.next()?.parse::<u16>().ok());
-    let expected = expected_after_playing(SocketAddr::from(([127, 0, 0, 1], port)), "");
+    let expected = expected_after_playing("Node.js", SocketAddr::from(([127, 0, 0, 1], port)), "");
     let mut read = Vec::new();
     for line in lines {
         let is_end = line == END;
