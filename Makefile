@@ -1,6 +1,7 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance slow-clients build bench bench-micro deny clean
+.PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance \
+	slow-clients build bench instructions bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -79,10 +80,13 @@ deb: build ## a Debian package, in target/debian; installs cargo-deb if it is no
 deb-test: deb ## install, upgrade, remove and purge that package, in a copy of this system that is thrown away; needs root
 	@scripts/deb-test $(or $(CARGO_TARGET_DIR),target)/debian/*.deb
 
-bench: ## bookend beside nginx and HAProxy; BENCH='--help' shows what can be chosen
+bench: build ## bookend beside nginx and HAProxy; BENCH='--help' shows what can be chosen
 	@scripts/setup bench
-	$(CARGO) build --locked --release --bin bookend
 	@benches/peers/run $(BENCH)
+
+instructions: ## instructions for a request, of bookend as `make build` left it, nginx and HAProxy
+	@scripts/setup bench
+	@benches/peers/run --works instructions $(BENCH)
 
 bench-micro: ## measure routing, selection and configuration by themselves
 	@scripts/setup build

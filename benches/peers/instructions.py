@@ -10,7 +10,7 @@ from proxies import BenchError, running
 WARM, SHORT, LONG = 1000, 1000, 4000
 
 
-def per_request(program, ports, place, files, core, connections):
+def per_request(program, ports, place, files, core, connections, head="bare", change=None):
     """The slope between a short and a long run, by which beginnings and ends cancel out.
 
     Only the thread that does most of the work is counted: the others follow the clock, not the requests. What callgrind
@@ -20,8 +20,8 @@ def per_request(program, ports, place, files, core, connections):
         old.unlink()
     valgrind = ("valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes")
     valgrind += (f"--callgrind-out-file={files}/callgrind.%p",)
-    with running(program.alone(), ports, ports.front, place, core, valgrind) as process:
-        crowd = Crowd(ports.front, connections)
+    with running(program.alone(), ports, ports.front, place, core, valgrind, change) as process:
+        crowd = Crowd(ports.front, connections, head)
         try:
             for count in (WARM, SHORT, LONG):
                 crowd.ask(count)

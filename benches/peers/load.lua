@@ -11,8 +11,8 @@ end
 
 function done(summary, latency)
   local e = summary.errors
-  print(string.format("requests %d microseconds %d p50 %d p99 %d", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99)))
+  print(string.format("requests %d microseconds %d p50 %d p99 %d longest %d", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), latency.max))
   print(string.format("errors connect %d read %d write %d timeout %d status %d",
     e.connect, e.read, e.write, e.timeout, e.status))
 end

@@ -94,10 +94,16 @@ def accepts(port):
 
 
 @contextmanager
-def running(program, ports, port, work, core, wrapper=()):
-    """The process of `program`, bound to `core`, once it accepts on `port`; ended when the block is left."""
+def running(program, ports, port, work, core, wrapper=(), change=None):
+    """The process of `program`, bound to `core`, once it accepts on `port`; ended when the block is left.
+
+    `change` makes another configuration of its own (see variants.py), from its name, its text and the directory.
+    """
+    text = (HERE / program.config).read_text()
+    if change:
+        text = change(program.name, text, work)
     config = work / program.config
-    config.write_text(ports.replace((HERE / program.config).read_text()))
+    config.write_text(ports.replace(text))
     log = work / f"{program.name.lower()}.log"
     command = ["taskset", "--cpu-list", str(core), *wrapper, *program.command(config)]
     with log.open("w") as output:

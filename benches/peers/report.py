@@ -28,6 +28,8 @@ class Sample:
 
     def fault(self):
         """Why this is not to be used; empty if nothing is wrong with it."""
+        if not self.load.requests:
+            return "no request was answered"
         if self.errors():
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.load.errors.items())
             return f"{self.errors():,} errors ({kinds})"
@@ -129,11 +131,31 @@ def notes(rounds):
     return ["\n".join(lines)]
 
 
-def instructions_section(title, counted):
-    """`counted`: instructions per request by name."""
-    rows = [[name, f"{count:,.0f}"] for name, count in counted.items()]
-    if "bookend" in counted:
-        for row, count in zip(rows, counted.values()):
-            row.append(f"{counted['bookend'] / count:.2f}")
-    head = ["worker thread", "instructions/request"] + (["bookend / it"] if "bookend" in counted else [])
+def scene_section(title, titles, forms, rounds):
+    """`rounds`: for each round the values of each proxy by name; ratios are of the first of them."""
+    names = list(rounds[0])
+    rows = [
+        [name, *(format(median(values), form) for values, form in zip(zip(*(r[name] for r in rounds)), forms))]
+        for name in names
+    ]
+    head = ["median of rounds", *titles]
+    if "bookend" in names and len(names) > 1:
+        head.append("bookend / it")
+        for row, name in zip(rows, names):
+            ratios = [r["bookend"][0] / r[name][0] for r in rounds if r[name][0]]
+            row.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "-")
     return "\n\n".join([f"### {title}", table(head, rows)])
+
+
+def instructions_section(title, counted):
+    """`counted`: by name the instructions per request for each head."""
+    heads = list(next(iter(counted.values())))
+    rows = []
+    for name, by_head in counted.items():
+        cells = [f"{count:,.0f}" for count in by_head.values()]
+        if "bookend" in counted:
+            cells += [f"{counted['bookend'][head] / count:.2f}" for head, count in by_head.items()]
+        rows.append([name, *cells])
+    columns = [f"{head} head" for head in heads]
+    columns += [f"bookend / it, {head}" for head in heads] if "bookend" in counted else []
+    return "\n\n".join([f"### {title}", table(["instructions of the worker", *columns], rows)])
