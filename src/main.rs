@@ -1,7 +1,11 @@
-//! The program: everything is in the library.
+//! The program: everything but its allocator is in the library.
+
+// Beside this file and not in the library, which leaves it to whoever links it how memory is had.
+#[path = "main/allocator.rs"]
+mod allocator;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> std::process::ExitCode {
     bookend::cli::main()
