@@ -1,7 +1,7 @@
 //! A timer for deadlines that mostly move away before they are due.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
@@ -27,17 +27,16 @@ impl Alarm {
     /// Ready when `deadline` (milliseconds of the clock) has come; else the task is woken in time.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: u64) -> Poll<()> {
         loop {
+            if let Some(sleep) = &mut self.sleep
+                && self.rings_at <= deadline
+            {
+                ready!(sleep.as_mut().poll(cx));
+            }
             let now = clock::millis();
             if now >= deadline {
                 return Poll::Ready(());
             }
-            match &mut self.sleep {
-                Some(sleep) if self.rings_at <= deadline => match sleep.as_mut().poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => self.set(deadline, now),
-                },
-                _ => self.set(deadline, now),
-            }
+            self.set(deadline, now);
         }
     }
 

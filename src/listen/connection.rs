@@ -155,11 +155,12 @@ impl Connection {
         self.begin(Waiting::Node, limit);
     }
 
-    /// The request is complete, and `vigil` looks after the node that has `limit` to answer.
-    pub fn await_head(&self, limit: Duration, vigil: Vigil) {
-        self.begin(Waiting::Node, limit);
+    /// The request is complete at `now`, in milliseconds of the clock, and `vigil` looks after the node that has `limit` to
+    /// answer.
+    pub fn await_head(&self, limit: Duration, vigil: Vigil, now: u64) {
+        self.begin_at(Waiting::Node, limit, now);
         *self.vigil.lock() = Some(vigil);
-        self.look_at.store(clock::millis().saturating_add(PATIENCE), Ordering::Relaxed);
+        self.look_at.store(now.saturating_add(PATIENCE), Ordering::Relaxed);
     }
 
     /// The request is complete, and its answer goes on that began before: the node has what it had for its next byte.
@@ -308,8 +309,12 @@ impl Connection {
     }
 
     fn begin(&self, waiting: Waiting, limit: Duration) {
+        self.begin_at(waiting, limit, clock::millis());
+    }
+
+    fn begin_at(&self, waiting: Waiting, limit: Duration, now: u64) {
         self.end_vigil();
-        self.progressed();
+        self.progressed_at(now);
         self.limit.store(clock::to_millis(limit), Ordering::Relaxed);
         self.waiting.store(waiting as u8, Ordering::Relaxed);
     }

@@ -284,7 +284,7 @@ pub(super) fn await_head(session: &Session, context: &Context) {
     let patience = context.attempts.patience(request, &route.retry, &route.pool);
     let limit = route.timeouts.first_byte;
     let limit = context.time_left(session).map_or(limit, |left| left.min(limit));
-    connection.await_head(limit, Vigil::new(&member.node, patience, now, is_slow));
+    connection.await_head(limit, Vigil::new(&member.node, patience, now, is_slow), now);
 }
 
 /// A long upload is under way: it is looked at, so that it does not wait for a node that takes no more of it.

@@ -32,8 +32,8 @@ impl Attempts {
         let asker = if self.history.is_empty() { asker } else { Asker::Unrepeatable };
         let mut others = pool.members().len();
         loop {
-            let member = self.choose(pool, asker, affinity)?;
             let since = clock::millis();
+            let member = self.choose(pool, asker, affinity, since)?;
             if let Some(slot) = member.enter(since) {
                 self.history.push(Attempt {
                     member,
@@ -55,12 +55,18 @@ impl Attempts {
         }
     }
 
-    /// The best node for the next attempt, whether or not there is a place.
-    fn choose(&mut self, pool: &Pool, asker: Asker, affinity: Affinity) -> Result<Arc<Member>, Nowhere> {
+    /// The best node at `now` for the next attempt, whether or not there is a place.
+    fn choose(
+        &mut self,
+        pool: &Pool,
+        asker: Asker,
+        affinity: Affinity,
+        now: u64,
+    ) -> Result<Arc<Member>, Nowhere> {
         if self.queued.is_none() {
             self.awaited = None;
         }
-        let leave = Leave::new(pool, asker, self.is_called());
+        let leave = Leave::new(pool, asker, self.is_called(), now);
         let behind = |attempts: &Self| attempts.without_place(Availability::Available);
         if leave.is_for_none() {
             return Err(behind(self));
@@ -154,9 +160,9 @@ impl Attempts {
 }
 
 impl<'a> Leave<'a> {
-    fn new(pool: &'a Pool, asker: Asker, is_called: bool) -> Self {
+    fn new(pool: &'a Pool, asker: Asker, is_called: bool, now: u64) -> Self {
         let (was_short, was_full) = (Cell::new(false), Cell::new(false));
-        Self { pool, asker, is_called, now: clock::millis(), has_sound: OnceCell::new(), was_short, was_full }
+        Self { pool, asker, is_called, now, has_sound: OnceCell::new(), was_short, was_full }
     }
 
     /// Whether nothing is left, wherever there is room.
