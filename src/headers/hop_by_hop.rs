@@ -31,18 +31,44 @@ pub enum Passage {
 ///
 /// Nothing is allocated unless more than four names are found.
 pub fn hop_by_hop(headers: &HeaderMap, passage: Passage) -> SmallVec<[HeaderName; 4]> {
-    let must_go = |name: &&HeaderName| match name.as_str() {
+    let must_go = |name: &str| match name {
         "connection" | "upgrade" => passage == Passage::Plain,
         "te" => !wants_only_trailers(headers),
         name => is_hop_by_hop(name),
     };
-    let mut names: SmallVec<[HeaderName; 4]> = headers.keys().filter(must_go).cloned().collect();
-    for name in nominated(headers) {
+    let mut names: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    let mut nominates = false;
+    for name in headers.keys() {
+        nominates |= *name == header::CONNECTION;
+        if must_go(name.as_str()) {
+            names.push(name.clone());
+        }
+    }
+    for name in nominates.then(|| nominated(headers)).into_iter().flatten() {
         if !is_hop_by_hop(name.as_str()) && !is_protected(name.as_str()) && !names.contains(&name) {
             names.push(name);
         }
     }
     names
+}
+
+/// Whether a request has nothing that is for one connection only, or that says where its body ends, but at the most one
+/// `Connection: keep-alive`.
+///
+/// That is so for nearly all requests, and told by a look at each name; for the others every rule has to be gone through.
+pub fn is_for_all_connections(headers: &HeaderMap) -> bool {
+    headers.keys().all(|name| match name.as_str() {
+        "connection" => keeps_alive(headers),
+        "trailer" | "transfer-encoding" => false,
+        name => !is_hop_by_hop(name),
+    })
+}
+
+/// Whether `Connection` is there once and says `keep-alive`, and nothing else.
+pub fn keeps_alive(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::CONNECTION).iter();
+    let says_so = lines.next().is_some_and(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
+    says_so && lines.next().is_none()
 }
 
 /// The headers that are there and that `Connection` nominates.

@@ -24,7 +24,7 @@ pub use grpc::{
     GRPC, GRPC_MESSAGE, GRPC_STATUS, GRPC_TIMEOUT, grpc_status_of, grpc_timeout, grpc_timeout_of, is_grpc,
     is_unavailable,
 };
-pub use hop_by_hop::{Passage, hop_by_hop};
+pub use hop_by_hop::{Passage, hop_by_hop, is_for_all_connections, keeps_alive};
 pub use host::bare_host;
 pub use request_id::RequestId;
 pub use via::via;

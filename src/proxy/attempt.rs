@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::protocols::l4::ext::TcpKeepalive;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_proxy::Session;
 use smallvec::SmallVec;
 
@@ -29,6 +29,7 @@ use crate::balance::Pool;
 use crate::clock;
 use crate::config::NodeTimeouts;
 use crate::generation::Route;
+use crate::headers;
 use crate::link::{self, Overseer};
 use crate::retry::{
     Circumstance, Decision, Failure, Options, Policy, Progress, Reach, Repeatability, Request, backoff,
@@ -245,6 +246,10 @@ pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<
             // Such a connection has given a sign of life a moment ago, and says which requests it has not begun.
             return Some(Box::new(peer));
         }
+    }
+    if headers::is_for_all_connections(&session.req_header().headers) {
+        // Pingora would look for each of a dozen headers; what may be there yet, `forward` takes away.
+        peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
     }
     let may_stall = body_length(session).is_none_or(|length| length > SURELY_KEPT);
     if matches!(member.node.place(), Place::Unix(_)) && may_stall {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
@@ -15,11 +15,14 @@ use crate::framing;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
 use crate::upstream::Place;
 
+/// [`headers::CLIENT_SUBJECT`], ready to be looked for.
+const CLIENT_SUBJECT: HeaderName = HeaderName::from_static("x-client-cert-subject");
+
 /// How many pieces of a body Pingora's pipe from the client's half of an exchange to the node's holds.
 const PIPE: u32 = 4;
 
-/// Tells the node where the request came from. What was for the client's connection alone is gone by then; Pingora removes it
-/// where it speaks with the node itself.
+/// Tells the node where the request came from. What was for the client's connection alone is gone by then, where there was
+/// more than its wish to keep it; Pingora removes it where it speaks with the node itself.
 pub(super) fn request(
     session: &Session,
     request: &mut RequestHeader,
@@ -29,6 +32,8 @@ pub(super) fn request(
         for name in headers::hop_by_hop(&request.headers, headers::Passage::Plain) {
             request.remove_header(&name);
         }
+    } else if headers::keeps_alive(&request.headers) {
+        request.remove_header(&header::CONNECTION);
     }
     if let Some(connection) = &context.connection {
         let listener = connection.listener();
@@ -54,7 +59,7 @@ pub(super) fn request(
         match subject {
             Some(subject) => request.insert_header(headers::CLIENT_SUBJECT, subject)?,
             // Nobody may say of itself who it is.
-            None if !client.trusted_peer => drop(request.remove_header(headers::CLIENT_SUBJECT)),
+            None if !client.trusted_peer => drop(request.remove_header(&CLIENT_SUBJECT)),
             None => {}
         }
     }

@@ -67,6 +67,39 @@ fn hop_by_hop_headers_do_not_travel() {
 }
 
 #[test]
+fn each_hop_by_hop_header_stays_behind_by_itself() {
+    let node = Origin::answering("hello");
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let alone = [
+        "Connection: keep-alive",
+        "Connection: Keep-Alive",
+        "Connection: close",
+        "Connection: X-Absent",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "Proxy-Authorization: Basic x",
+        "TE: trailers",
+        "Trailer: X-Sum",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAMAAABk",
+    ];
+    for line in alone {
+        let headers = format!("{line}\r\nX-Public: 2\r\n");
+        assert_eq!(
+            Client::connect(bookend.address()).request("GET", "/", &headers, b"").status,
+            200,
+            "{line}"
+        );
+        let received = node.received();
+        let seen = &received.last().unwrap().headers;
+        let name = line.split(':').next().unwrap().to_lowercase();
+        assert_eq!(seen.all(&name), [""; 0], "{line} reached the node");
+        assert_eq!(seen.one("x-public"), Some("2"), "{line}");
+        assert_eq!(seen.one("x-forwarded-for"), Some("127.0.0.1"), "{line}");
+    }
+}
+
+#[test]
 fn client_cannot_have_bookends_own_headers_dropped() {
     let node = Origin::answering("hello");
     let bookend = Bookend::start(&Site::of(&[&node]));

@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::{any_value, headers};
-use crate::headers::{Passage, hop_by_hop};
+use crate::headers::{Passage, hop_by_hop, is_for_all_connections, keeps_alive};
 
 fn names(lines: &[(&'static str, &str)], passage: Passage) -> Vec<String> {
     let mut names: Vec<String> =
@@ -105,7 +105,63 @@ fn endless_nominations_are_cut_off() {
     assert_eq!(names(&[("connection", &line), ("x-late", "1")], Passage::Plain), ["connection"]);
 }
 
+#[test]
+fn ordinary_requests_are_for_all_connections() {
+    let ordinary = [("host", "a"), ("accept", "*/*"), ("content-length", "5"), ("expect", "100-continue")];
+    assert!(is_for_all_connections(&headers(&ordinary)));
+    for lines in [&[("connection", "keep-alive")], &[("connection", "Keep-Alive")]] {
+        assert!(is_for_all_connections(&headers(&[&ordinary[..], lines].concat())), "{lines:?}");
+        assert!(keeps_alive(&headers(lines)), "{lines:?}");
+    }
+}
+
+#[test]
+fn whatever_is_for_one_connection_or_ends_a_body_is_found() {
+    for line in [
+        ("connection", "close"),
+        ("connection", "upgrade"),
+        ("connection", "x-one"),
+        ("connection", "keep-alive, x-one"),
+        ("connection", "keep-alive,"),
+        ("connection", ""),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "keep-alive"),
+        ("proxy-authenticate", "Basic"),
+        ("proxy-authorization", "Basic eDp5"),
+        ("te", "trailers"),
+        ("trailer", "x"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "websocket"),
+        ("http2-settings", "AAMAAABkAARAAAAAAAIAAAAA"),
+    ] {
+        assert!(!is_for_all_connections(&headers(&[("host", "a"), line, ("x-one", "1")])), "{line:?}");
+    }
+    let twice = [("connection", "keep-alive"), ("connection", "keep-alive")];
+    assert!(!is_for_all_connections(&headers(&twice)) && !keeps_alive(&headers(&twice)));
+    assert!(!keeps_alive(&headers(&[("host", "a")])));
+}
+
 proptest! {
+    #[test]
+    fn what_is_for_all_connections_loses_nothing_but_its_wish_to_stay(
+        connection in prop::collection::vec(any_value(), 0..2),
+        others in prop::sample::subsequence(
+            vec!["host", "x-one", "te", "upgrade", "keep-alive", "trailer", "transfer-encoding", "close"],
+            0..4,
+        ),
+    ) {
+        let mut lines = HeaderMap::new();
+        for name in others {
+            lines.append(HeaderName::from_static(name), HeaderValue::from_static("x-one"));
+        }
+        connection.into_iter().for_each(|line| { lines.append("connection", line); });
+        if is_for_all_connections(&lines) {
+            let found = hop_by_hop(&lines, Passage::Plain);
+            prop_assert!(found.iter().all(|name| name == http::header::CONNECTION));
+            prop_assert_eq!(keeps_alive(&lines), !found.is_empty());
+        }
+    }
+
     #[test]
     fn only_what_is_there_and_not_protected_is_named(
         connection in prop::collection::vec(any_value(), 0..3),
