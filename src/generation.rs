@@ -324,6 +324,11 @@ impl Current {
         self.tls.load_full()
     }
 
+    /// Whether any listener speaks TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.load().is_spoken()
+    }
+
     /// The port at which `host`, without one, is reached by TLS; `None` if no certificate is for it.
     pub fn tls_port_of(&self, host: &str) -> Option<u16> {
         self.tls.load().port_of(host)

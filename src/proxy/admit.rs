@@ -94,7 +94,7 @@ fn check_scheme(session: &Session, context: &Context, current: &Current) -> Resu
         return Ok(());
     };
     let listener = connection.listener();
-    if !listener.redirect_to_https {
+    if !listener.redirect_to_https || !current.speaks_tls() {
         return Ok(());
     }
     let head = session.req_header();

@@ -220,7 +220,11 @@ pub(super) async fn wait(session: &mut Session, context: &mut Context) -> pingor
     if context.attempts.returns > 0 {
         tokio::time::sleep(backoff(context.attempts.returns, fastrand::f64())).await;
     }
-    waiting::for_a_node(session, context).await
+    match context.attempts.parked_until() {
+        // Boxed, so that those who need not wait do not carry the wait along.
+        Some(until) => Box::pin(waiting::for_a_node(session, context, until)).await,
+        None => Ok(()),
+    }
 }
 
 /// Begins the attempt that has its place; `None` if there is none that has.

@@ -98,6 +98,11 @@ impl Tls {
         self.terminators.get(address)
     }
 
+    /// Whether any listener speaks TLS.
+    pub fn is_spoken(&self) -> bool {
+        !self.terminators.is_empty()
+    }
+
     /// The port at which `host`, without one, is reached by TLS; `None` if no certificate is for it.
     pub fn port_of(&self, host: &str) -> Option<u16> {
         let has_it =

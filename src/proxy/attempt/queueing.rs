@@ -45,7 +45,8 @@ pub(in crate::proxy) async fn reserve(
     }
     loop {
         let found = match take_place(session, context) {
-            Err(Nowhere::Full) => wait_for_place(session, context, observer).await?,
+            // Boxed, so that those who need not wait do not carry the wait along.
+            Err(Nowhere::Full) => Box::pin(wait_for_place(session, context, observer)).await?,
             found => found,
         };
         // Whoever has waited for the node of its session in vain goes elsewhere.

@@ -16,13 +16,16 @@ use crate::listen::Connection;
 /// Bodies up to this length are read while their request waits, so that it shows when the client leaves.
 const READ_AHEAD: u64 = super::SURELY_KEPT;
 
-/// Waits until it is the request's turn again, or its time is over; either way it asks the nodes once more.
+/// Waits until it is the request's turn again, or its time is over at `until`; either way it asks the nodes once more.
 ///
 /// # Errors
 ///
 /// If the client leaves meanwhile.
-pub(super) async fn for_a_node(session: &mut Session, context: &mut Context) -> pingora::Result<()> {
-    let Some(until) = context.attempts.parked_until() else { return Ok(()) };
+pub(super) async fn for_a_node(
+    session: &mut Session,
+    context: &mut Context,
+    until: u64,
+) -> pingora::Result<()> {
     let turn = context.attempts.released();
     let ended = listening(turn, until, session, context.connection.as_deref()).await;
     end(ended, context)?;
