@@ -1,7 +1,7 @@
 # Each target does its own set-up: on a fresh machine `make demo` and `make test` need Rust, a C compiler and nothing else.
 .DEFAULT_GOAL := help
 .PHONY: help demo test deb deb-test fuzz faults faults-peers incident incident-peers kills load algorithms conformance \
-	slow-clients build bench instructions bench-micro deny clean
+	slow-clients build pgo bench instructions bench-micro deny clean
 
 CARGO ?= cargo
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
@@ -69,9 +69,14 @@ load: ## simulated loads on the learnt limit, with several seeds and other const
 	@scripts/setup build
 	BOOKEND_LOAD=5 BOOKEND_LOADS='$(LOADS)' $(CARGO) test --locked --profile quick --test load
 
-build: ## the program as it is released: target/release/bookend
+build: ## the program as it is released, with a profile of it at work where one can be made; PGO=off is without
 	@scripts/setup build
-	$(CARGO) build --locked --release --bin bookend
+	@scripts/release build
+
+pgo: ## make that profile anew, and build with it; installs what that takes
+	@scripts/setup pgo
+	@scripts/release profile
+	@scripts/release build
 
 deb: build ## a Debian package, in target/debian; installs cargo-deb if it is not there
 	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
