@@ -10,16 +10,21 @@ from proxies import BenchError, running
 WARM, SHORT, LONG = 1000, 1000, 4000
 
 
-def per_request(program, ports, place, files, core, connections, head="bare", change=None):
+# What serves a connection: whatever follows the clock in the same thread is outside.
+SERVING = "<T as pingora_core::apps::ServerApp>::process_new::*"
+
+
+def per_request(program, ports, place, files, core, connections, head="bare", change=None, inside=None):
     """The slope between a short and a long run, by which beginnings and ends cancel out.
 
     Only the thread that does most of the work is counted: the others follow the clock, not the requests. What callgrind
-    wrote stays in `files`; the third dump is the long run.
+    wrote stays in `files`; the third dump is the long run. With `inside`, only what happens within that function.
     """
     for old in files.glob("callgrind.*"):
         old.unlink()
     valgrind = ("valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes")
     valgrind += (f"--callgrind-out-file={files}/callgrind.%p",)
+    valgrind += (f"--toggle-collect={inside}",) if inside else ()
     with running(program.alone(), ports, ports.front, place, core, valgrind, change) as process:
         crowd = Crowd(ports.front, connections, head)
         try:
