@@ -69,7 +69,7 @@ load: ## simulated loads on the learnt limit, with several seeds and other const
 	@scripts/setup build
 	BOOKEND_LOAD=5 BOOKEND_LOADS='$(LOADS)' $(CARGO) test --locked --profile quick --test load
 
-build: ## the program as it is released, with a profile of it at work where one can be made; PGO=off is without
+build: ## the program as it is released; with a profile of it at work if `make pgo` has made one
 	@scripts/setup build
 	@scripts/release build
 

@@ -55,14 +55,23 @@ pub trait Overlay: Send + Sync + Unpin + 'static {
         real.is_body_empty()
     }
 
+    /// Nobody goes on with the session.
+    fn dropped(&mut self, _real: &mut ServerSession) {}
+
     /// What is sent to another node before the rest of the body.
     fn retry_buffer(&self, real: &ServerSession) -> Option<Bytes> {
         real.get_retry_buffer()
     }
 }
 
+impl<O: Overlay> Drop for Overlaid<O> {
+    fn drop(&mut self) {
+        self.overlay.dropped(&mut self.real);
+    }
+}
+
 /// A session with an overlay.
-struct Overlaid<O> {
+struct Overlaid<O: Overlay> {
     real: Box<ServerSession>,
     overlay: O,
     way_back: Option<WayBack>,

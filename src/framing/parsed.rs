@@ -43,6 +43,10 @@ impl Parsed<'_> {
         }
         let (mut host, mut length) = (self.authority.map(str::as_bytes), None);
         for (name, value) in self.fields {
+            if value.as_bytes() != value.as_bytes().trim_ascii() {
+                // RFC 9113, 8.2.1: there is no line in which blanks could stand around it.
+                return Err(Flaw::Field);
+            }
             match Telling::of(name.as_str().as_bytes())? {
                 Telling::Nothing => {}
                 Telling::Host => match host.replace(value.as_bytes()) {
@@ -101,6 +105,7 @@ mod tests {
         let twice = [("content-length", "5"), ("content-length", "5")];
         assert_eq!(check("/", Some("a"), &twice), Err(Flaw::LengthTwice));
         assert_eq!(check("/", Some("a"), &[("transfer-encoding", "chunked")]), Err(Flaw::Coding));
+        assert_eq!(check("/", Some("a"), &[("x", " y")]), Err(Flaw::Field));
     }
 
     #[test]

@@ -37,17 +37,20 @@ pub enum Flood {
     Resets,
     /// What it asks for is again and again no request.
     Malformed,
+    /// Frames that only make work (CVE-2024-27316 and others).
+    Frames,
 }
 
 impl Flood {
     /// Every kind.
-    const ALL: [Self; 2] = [Self::Resets, Self::Malformed];
+    const ALL: [Self; 3] = [Self::Resets, Self::Malformed, Self::Frames];
 
     /// The name, as metrics and logs have it.
     fn as_str(self) -> &'static str {
         match self {
             Self::Resets => "resets",
             Self::Malformed => "malformed",
+            Self::Frames => "frames",
         }
     }
 }

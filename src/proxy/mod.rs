@@ -41,6 +41,7 @@ use pingora_proxy::{
 use tokio::sync::watch;
 
 use self::attempt::Nowhere;
+use self::cause::Cause;
 use self::context::Context;
 use self::early::Watch;
 pub use self::finish::Finishers;
@@ -134,6 +135,9 @@ impl ProxyHttp for Proxy {
         match admit::admit(session, context, &self.current) {
             Ok(()) => Ok(false),
             Err(cause) => {
+                if let Cause::Malformed(flaw) = cause {
+                    self.observer.request_malformed(access::client(session, context), flaw);
+                }
                 context.end(cause);
                 respond::respond(session, context).await?;
                 Ok(true)

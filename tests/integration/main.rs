@@ -29,6 +29,7 @@ mod guard;
 mod headers;
 mod health;
 mod hostile_admin;
+mod http2;
 mod incidents;
 mod journal;
 mod kills;

@@ -61,6 +61,8 @@ enum Event {
     Ended,
     /// Nothing, for as long as that may go on.
     Quiet,
+    /// The reader of frames has had enough of the client.
+    Flood,
     /// The connection is over.
     Over,
 }
@@ -117,6 +119,10 @@ impl Http2 {
                     wire.graceful_shutdown();
                     quiet_until = if streams.are_none() { in_millis(LAST_WORDS) } else { u64::MAX };
                 }
+                Event::Flood => {
+                    let client = self.peer.client().map(|client| client.ip());
+                    return self.observer.flooded(client, Flood::Frames);
+                }
                 Event::Stopping | Event::Quiet | Event::Over => return,
             }
             if let Some(flood) = streams.flood() {
@@ -165,14 +171,23 @@ impl Http2 {
 /// The next request; without room for one, the end of the connection. Either drives all of its streams.
 async fn request(wire: &mut Wire<Stream, Bytes>, digest: &Arc<Digest>, has_room: bool) -> Event {
     if !has_room {
-        let _ = poll_fn(|cx| wire.poll_closed(cx)).await;
-        return Event::Over;
+        return match poll_fn(|cx| wire.poll_closed(cx)).await {
+            Err(why) if is_flood(&why) => Event::Flood,
+            Ok(()) | Err(_) => Event::Over,
+        };
     }
     match HttpSession::from_h2_conn(wire, Arc::clone(digest)).await {
         Ok(Some(H2Accept::Session(session))) => Event::Request(Box::new(session)),
         Ok(Some(H2Accept::Rejected)) => Event::Malformed,
+        Err(why) if why.root_cause().downcast_ref().is_some_and(is_flood) => Event::Flood,
         Ok(None) | Err(_) => Event::Over,
     }
+}
+
+/// Whether the reader of frames has told the client to calm down: streams that are reset before anybody has seen them, fields
+/// without end, pieces of a body that are hardly any.
+fn is_flood(why: &h2::Error) -> bool {
+    why.is_library() && why.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
 
 fn options(streams: u32, head: u64) -> H2Options {

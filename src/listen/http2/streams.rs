@@ -143,7 +143,7 @@ mod tests {
         for _ in 0..RESETS {
             conduct.at(1).resets += 1;
         }
-        assert_eq!(conduct.at(WINDOW).flood(), Some(Flood::Resets));
-        assert_eq!(conduct.at(WINDOW + 1).flood(), None);
+        assert_eq!(conduct.at(WINDOW - 1).flood(), Some(Flood::Resets));
+        assert_eq!(conduct.at(WINDOW).flood(), None);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
+use h2::Reason;
 use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType, Result};
 
@@ -44,6 +45,11 @@ impl Timed {
 }
 
 impl Overlay for Timed {
+    /// A stream that nobody ended has an answer that broke off. Only if nobody says so it passes for one that was not wanted.
+    fn dropped(&mut self, real: &mut ServerSession) {
+        real.shutdown_with_reason(Reason::INTERNAL_ERROR);
+    }
+
     async fn read_or_idle(&mut self, real: &mut ServerSession, is_complete: bool) -> Result<Option<Bytes>> {
         let (connection, alarm) = (&self.connection, &mut self.alarm);
         let mut reading = pin!(real.read_body_or_idle(is_complete));
