@@ -56,7 +56,7 @@ pub trait Overlay: Send + Sync + Unpin + 'static {
     }
 
     /// Nobody goes on with the session.
-    fn dropped(&mut self, _real: &mut ServerSession) {}
+    fn dropped(&mut self, _real: Box<ServerSession>) {}
 
     /// What is sent to another node before the rest of the body.
     fn retry_buffer(&self, real: &ServerSession) -> Option<Bytes> {
@@ -66,7 +66,7 @@ pub trait Overlay: Send + Sync + Unpin + 'static {
 
 impl<O: Overlay> Drop for Overlaid<O> {
     fn drop(&mut self) {
-        self.overlay.dropped(&mut self.real);
+        self.overlay.dropped(std::mem::replace(&mut self.real, nobody()));
     }
 }
 

@@ -278,6 +278,26 @@ fn parts_that_say_two_things_are_refused() {
 }
 
 #[test]
+fn client_that_still_sends_hears_that_it_is_too_much() {
+    let node = Origin::answering("a");
+    let bookend = Bookend::start(&site(&[&node]).with_listener("limits: { body: 1KiB }"));
+    run(async {
+        let browser = Browser::connect(bookend.address()).await;
+        let mut send = browser.send.clone().ready().await.unwrap();
+        let request = Request::put("http://site.test/").body(()).unwrap();
+        let (answer, mut upload) = send.send_request(request, false).unwrap();
+        upload.send_data(Bytes::from(vec![0; 2_000]), false).unwrap();
+        let mut answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        while let Some(piece) = answer.body_mut().data().await {
+            piece.expect("the whole answer");
+        }
+        upload.send_data(Bytes::from(vec![0; 2_000]), true).expect("it is still heard out");
+        assert_eq!(text(browser.get("/").await).0, 200);
+    });
+}
+
+#[test]
 fn flood_of_resets_is_turned_away_and_others_are_served() {
     let gate = Gate::default();
     let node = waiting(&gate);

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use h2::Reason;
 use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType, Result};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
+use super::LAST_WORDS;
 use super::streams::Place;
 use crate::listen::alarm::Alarm;
 use crate::listen::connection::{Connection, Late, Look, Waiting};
@@ -24,12 +27,13 @@ use crate::session::Overlay;
 pub(super) struct Timed {
     connection: Arc<Connection>,
     alarm: Alarm,
-    place: Place,
+    /// Taken only at the end.
+    place: Option<Place>,
 }
 
 impl Timed {
     pub(super) fn new(connection: Arc<Connection>, place: Place) -> Self {
-        Self { connection, alarm: Alarm::default(), place }
+        Self { connection, alarm: Alarm::default(), place: Some(place) }
     }
 
     /// Why the client cannot be read.
@@ -39,15 +43,30 @@ impl Timed {
             // Found by the one who reads the frames, such as a body that is not as long as was said.
             return down(io::Error::new(io::ErrorKind::InvalidData, error.to_string()));
         }
-        self.place.was_reset();
+        if let Some(place) = &self.place {
+            place.was_reset();
+        }
         Error::because(ErrorType::ConnectionClosed, "the client gave up the stream", error).into_down()
     }
 }
 
 impl Overlay for Timed {
     /// A stream that nobody ended has an answer that broke off. Only if nobody says so it passes for one that was not wanted.
-    fn dropped(&mut self, real: &mut ServerSession) {
+    ///
+    /// One that has its answer and still sends is heard out for a moment: told to stop at once, some clients forget the answer.
+    fn dropped(&mut self, mut real: Box<ServerSession>) {
         real.shutdown_with_reason(Reason::INTERNAL_ERROR);
+        if real.is_body_done() {
+            return;
+        }
+        let (place, rest) =
+            (self.place.take(), async move { while let Ok(Some(_)) = real.read_request_body().await {} });
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = timeout(LAST_WORDS, rest).await;
+                drop(place);
+            });
+        }
     }
 
     async fn read_or_idle(&mut self, real: &mut ServerSession, is_complete: bool) -> Result<Option<Bytes>> {
