@@ -4,8 +4,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{Error, RootCertStore};
@@ -15,7 +13,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::AttributeTypeAndValue;
 
 use super::certificate::Fault;
-use super::file::{Stamp, read};
+use super::file::Stamp;
+use super::roots;
 use crate::config;
 
 /// Those who may vouch for clients.
@@ -32,22 +31,7 @@ pub(super) fn authorities(
     settings: &config::ClientCertificates,
     stamps: &mut Vec<Stamp>,
 ) -> Result<Authorities, Fault> {
-    let file = settings.authorities.display();
-    let wrong = |why: String, help: &str| Fault::new("authorities", format!("{file} {why}"), help);
-    let bytes = read(&settings.authorities, stamps).map_err(|why| {
-        wrong(format!("cannot be read: {why}"), "name a file that is there and that bookend may read")
-    })?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let added = certificate.map_err(|why| why.to_string());
-        let added = added.and_then(|root| roots.add(root).map_err(|why| why.to_string()));
-        added.map_err(|why| wrong(format!("is damaged: {why}"), "copy it anew"))?;
-    }
-    if roots.is_empty() {
-        let help =
-            "name a file with the certificates of the authorities, each after `-----BEGIN CERTIFICATE-----`";
-        return Err(wrong("holds no certificate in PEM".to_owned(), help));
-    }
+    let (roots, bytes) = roots::from_file(&settings.authorities, stamps)?;
     Ok(Authorities { bytes, roots, required: settings.required })
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::certificate::{self, Fault};
-use super::file::{Stamp, read};
+use super::file::Stamp;
+use super::roots;
 use crate::config;
 
 /// How one node is reached by TLS: its certificate has to be for the name, by those whom it may be vouched by.
@@ -80,32 +80,14 @@ impl Reader {
             return known.clone();
         }
         let found = match file {
-            Some(file) => from_file(file, &mut self.stamps),
+            Some(file) => {
+                roots::from_file(file, &mut self.stamps).map(|(roots, bytes)| (Arc::new(roots), bytes))
+            }
             None => of_the_system(),
         };
         self.roots.insert(key, found.clone());
         found
     }
-}
-
-fn from_file(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Roots, Fault> {
-    let wrong =
-        |why: String, help: &str| Fault::new("authorities", format!("{} {why}", path.display()), help);
-    let bytes = read(path, stamps).map_err(|why| {
-        wrong(format!("cannot be read: {why}"), "name a file that is there and that bookend may read")
-    })?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let added = certificate.map_err(|why| why.to_string());
-        let added = added.and_then(|root| roots.add(root).map_err(|why| why.to_string()));
-        added.map_err(|why| wrong(format!("is damaged: {why}"), "copy it anew"))?;
-    }
-    if roots.is_empty() {
-        let help =
-            "name a file with the certificates of the authorities, each after `-----BEGIN CERTIFICATE-----`";
-        return Err(wrong("holds no certificate in PEM".to_owned(), help));
-    }
-    Ok((Arc::new(roots), bytes))
 }
 
 /// Certificates in one piece.

@@ -10,6 +10,7 @@ mod file;
 mod initiator;
 mod keys;
 mod names;
+mod roots;
 mod terminator;
 mod tickets;
 
