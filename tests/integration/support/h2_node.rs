@@ -4,7 +4,6 @@ use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream as Raw};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +11,9 @@ use h2::server::{self, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
+
+use super::serving::Serving;
 
 /// What the node does about a request.
 #[derive(Clone)]
@@ -49,10 +50,8 @@ type Script = Arc<dyn Fn(&Came) -> Reply + Send + Sync>;
 
 /// A node in this process.
 pub(crate) struct H2Node {
-    address: SocketAddr,
+    serving: Serving,
     shared: Arc<Shared>,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -90,9 +89,6 @@ impl H2Node {
     }
 
     fn with(script: Script, most: Option<u32>) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
             received: Mutex::default(),
@@ -102,24 +98,13 @@ impl H2Node {
             most,
             closed: Notify::new(),
         });
-        let (end, ended) = oneshot::channel();
         let ours = Arc::clone(&shared);
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    () = accept(listener, ours) => {}
-                    _ = ended => {}
-                }
-            });
-            runtime.shutdown_timeout(Duration::ZERO);
-        });
-        Self { address, shared, end: Some(end), thread: Some(thread) }
+        let serving = Serving::start(|listener| accept(listener, ours));
+        Self { serving, shared }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.serving.address()
     }
 
     /// From the next request on, does this instead.
@@ -155,13 +140,6 @@ impl H2Node {
     /// Closes every connection without a word.
     pub(crate) fn close_connections(&self) {
         self.shared.closed.notify_waiters();
-    }
-}
-
-impl Drop for H2Node {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

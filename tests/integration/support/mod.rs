@@ -12,6 +12,7 @@ mod pki;
 mod port;
 mod schema;
 mod sealed;
+mod serving;
 mod site;
 mod wait;
 

@@ -3,12 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -17,13 +14,12 @@ use tokio_rustls::rustls::{HandshakeKind, RootCertStore, ServerConfig};
 
 use super::origin::Origin;
 use super::pki::{Authority, Files};
+use super::serving::Serving;
 
 /// A place where TLS is spoken, and behind it a node that knows nothing of that.
 pub(crate) struct Sealed {
-    address: SocketAddr,
+    serving: Serving,
     shared: Arc<Shared>,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -53,9 +49,6 @@ impl Sealed {
     }
 
     fn with(node: SocketAddr, settings: ServerConfig) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             settings: Mutex::new(Arc::new(settings)),
             node,
@@ -64,25 +57,14 @@ impl Sealed {
             resumed: AtomicUsize::new(0),
             names: Mutex::default(),
         });
-        let (end, ended) = oneshot::channel();
         let ours = Arc::clone(&shared);
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    () = accept(listener, ours) => {}
-                    _ = ended => {}
-                }
-            });
-            runtime.shutdown_timeout(Duration::ZERO);
-        });
-        Self { address, shared, end: Some(end), thread: Some(thread) }
+        let serving = Serving::start(|listener| accept(listener, ours));
+        Self { serving, shared }
     }
 
     /// As a configuration names it.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.serving.address()
     }
 
     /// From the next connection on, it shows this certificate.
@@ -109,13 +91,6 @@ impl Sealed {
     /// The names that were asked for.
     pub(crate) fn names(&self) -> Vec<String> {
         self.shared.names.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Sealed {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
