@@ -83,16 +83,14 @@ impl Forwarding {
         }
     }
 
-    /// The headers that change, by the name to send.
-    ///
-    /// Names are literals because that is what Pingora sets fastest with their case kept.
-    pub fn into_changes(self) -> impl Iterator<Item = (&'static str, Change)> {
+    /// The headers that change.
+    pub fn into_changes(self) -> impl Iterator<Item = (HeaderName, Change)> {
         let changes = [
-            ("X-Forwarded-For", self.x_forwarded_for),
-            ("X-Forwarded-Proto", self.x_forwarded_proto),
-            ("X-Forwarded-Host", self.x_forwarded_host),
-            ("Forwarded", self.forwarded),
-            ("Via", Change::Set(self.via)),
+            (X_FORWARDED_FOR, self.x_forwarded_for),
+            (X_FORWARDED_PROTO, self.x_forwarded_proto),
+            (X_FORWARDED_HOST, self.x_forwarded_host),
+            (header::FORWARDED, self.forwarded),
+            (header::VIA, Change::Set(self.via)),
         ];
         changes.into_iter().filter(|(_, change)| *change != Change::Keep)
     }

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// In which time the client wants its answer.
-pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// How a call ended.
 pub const GRPC_STATUS: &str = "grpc-status";
@@ -85,10 +85,12 @@ pub fn grpc_status_of(status: StatusCode) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+
     use super::*;
 
-    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))])
+    fn headers(name: impl TryInto<HeaderName, Error: Debug>, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name.try_into().unwrap(), HeaderValue::from_static(value))])
     }
 
     #[test]
@@ -128,10 +130,10 @@ mod tests {
     #[test]
     fn time_that_is_left_is_told_as_it_is_read() {
         for left in [Duration::ZERO, Duration::from_millis(1_500), Duration::from_secs(7_200)] {
-            let told = HeaderMap::from_iter([(GRPC_TIMEOUT.parse().unwrap(), grpc_timeout_of(left))]);
+            let told = HeaderMap::from_iter([(GRPC_TIMEOUT, grpc_timeout_of(left))]);
             assert_eq!(grpc_timeout(&told), Some(left));
         }
-        let longest = HeaderMap::from_iter([(GRPC_TIMEOUT.parse().unwrap(), grpc_timeout_of(Duration::MAX))]);
+        let longest = HeaderMap::from_iter([(GRPC_TIMEOUT, grpc_timeout_of(Duration::MAX))]);
         assert_eq!(grpc_timeout(&longest), Some(Duration::from_secs(99_999_999)));
     }
 }

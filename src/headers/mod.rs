@@ -17,6 +17,8 @@ mod request_id;
 mod tests;
 mod via;
 
+use http::HeaderName;
+
 pub use client::{Client, client};
 pub use cookie::{cookies, sets_cookie, without_cookie};
 pub use forwarding::{Arrival, Change, Forwarding, Scheme, is_said_to_be_secure};
@@ -30,4 +32,4 @@ pub use request_id::RequestId;
 pub use via::via;
 
 /// Tells a node whom the certificate is for that the client has shown (RFC 4514).
-pub const CLIENT_SUBJECT: &str = "X-Client-Cert-Subject";
+pub const CLIENT_SUBJECT: HeaderName = HeaderName::from_static("x-client-cert-subject");

@@ -4,8 +4,6 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 /// The longest id of a client that is kept, in bytes.
 const LONGEST: usize = 128;
 
@@ -21,6 +19,9 @@ pub struct RequestId {
 impl RequestId {
     /// The header that carries it, as bookend writes it.
     pub const HEADER: &'static str = "X-Request-Id";
+
+    /// The same, for maps of headers.
+    pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
     /// Keeps the id in `X-Request-Id` if there is exactly one and it is well formed; else makes one of `random`, as
     /// 32 hexadecimal digits in lower case.
@@ -69,7 +70,7 @@ impl fmt::Display for RequestId {
 }
 
 fn kept(headers: &HeaderMap) -> Option<RequestId> {
-    let mut lines = headers.get_all(X_REQUEST_ID).iter();
+    let mut lines = headers.get_all(RequestId::NAME).iter();
     let value = lines.next().filter(|value| is_well_formed(value.as_bytes()))?;
     lines.next().is_none().then(|| RequestId { value: value.clone(), is_kept: true })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
@@ -13,13 +13,14 @@ use super::failure;
 use crate::clock;
 use crate::framing;
 use crate::headers::{self, Arrival, Change, Forwarding, RequestId, Scheme};
+use crate::listen::Connection;
 use crate::upstream::Place;
-
-/// [`headers::CLIENT_SUBJECT`], ready to be looked for.
-const CLIENT_SUBJECT: HeaderName = HeaderName::from_static("x-client-cert-subject");
 
 /// How many pieces of a body Pingora's pipe from the client's half of an exchange to the node's holds.
 const PIPE: u32 = 4;
+
+/// How many headers are added at the most to nearly every request.
+const ADDED: usize = 6;
 
 /// Tells the node where the request came from. What was for the client's connection alone is gone by then, where there was
 /// more than its wish to keep it; Pingora removes it where it speaks with the node itself.
@@ -28,99 +29,122 @@ pub(super) fn request(
     request: &mut RequestHeader,
     context: &Context,
 ) -> pingora::Result<()> {
+    let host = make_plain(request)?;
+    edit(request, |headers| {
+        headers.reserve(ADDED);
+        remove_hop_by_hop(headers, context);
+        if let Some(connection) = &context.connection {
+            tell_origin(session, connection, headers);
+        }
+        frame(session, headers);
+        if let Some(host) = host.or_else(|| missing_host(headers, context)) {
+            headers.insert(header::HOST, host);
+        }
+        if session.req_header().version == Version::HTTP_2 {
+            put_together(headers);
+        }
+        if headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
+            context.client_waits_for_node();
+        }
+        if let Some(left) = context.time_left(session) {
+            headers.insert(headers::GRPC_TIMEOUT, headers::grpc_timeout_of(left));
+        }
+        if let Some(asker) = context.asker.as_ref().filter(|asker| !asker.id.is_kept()) {
+            headers.insert(RequestId::NAME, asker.id.value().clone());
+        }
+    });
+    Ok(())
+}
+
+/// Changes headers where they are. Pingora allows that only where no name has to keep its case: then each change is one to
+/// one map, and not to two that are held together.
+fn edit(request: &mut RequestHeader, change: impl FnOnce(&mut HeaderMap)) {
+    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts: http::request::Parts = std::mem::replace(request, nothing).into();
+    change(&mut parts.headers);
+    *request = parts.into();
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap, context: &Context) {
     if context.body.is_shared {
-        for name in headers::hop_by_hop(&request.headers, headers::Passage::Plain) {
-            request.remove_header(&name);
+        for name in headers::hop_by_hop(headers, headers::Passage::Plain) {
+            headers.remove(name);
         }
-    } else if headers::keeps_alive(&request.headers) {
-        request.remove_header(&header::CONNECTION);
+    } else if headers::keeps_alive(headers) {
+        headers.remove(header::CONNECTION);
     }
-    if let Some(connection) = &context.connection {
-        let listener = connection.listener();
-        let peer = connection.client().map(|client| client.ip());
-        let client = headers::client(peer, &request.headers, &listener.trusted_proxies);
-        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let arrival = Arrival {
-            peer,
-            trusted_peer: client.trusted_peer,
-            scheme: if connection.security().is_some() { Scheme::Https } else { Scheme::Http },
-            version: session.req_header().version,
-            host,
-            wants_forwarded: listener.forwarded,
-        };
-        for (name, change) in Forwarding::new(&arrival, &request.headers).into_changes() {
-            match change {
-                Change::Keep => {}
-                Change::Set(value) => request.insert_header(name, value)?,
-                Change::Remove => drop(request.remove_header(name)),
-            }
-        }
-        let subject = connection.security().and_then(|security| security.client.as_ref());
-        match subject {
-            Some(subject) => request.insert_header(headers::CLIENT_SUBJECT, subject)?,
-            // Nobody may say of itself who it is.
-            None if !client.trusted_peer => drop(request.remove_header(&CLIENT_SUBJECT)),
-            None => {}
+}
+
+/// Says by whom the request was sent, and how it came here.
+fn tell_origin(session: &Session, connection: &Connection, headers: &mut HeaderMap) {
+    let listener = connection.listener();
+    let peer = connection.client().map(|client| client.ip());
+    let client = headers::client(peer, headers, &listener.trusted_proxies);
+    let arrival = Arrival {
+        peer,
+        trusted_peer: client.trusted_peer,
+        scheme: if connection.security().is_some() { Scheme::Https } else { Scheme::Http },
+        version: session.req_header().version,
+        host: headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+        wants_forwarded: listener.forwarded,
+    };
+    for (name, change) in Forwarding::new(&arrival, headers).into_changes() {
+        match change {
+            Change::Keep => {}
+            Change::Set(value) => drop(headers.insert(name, value)),
+            Change::Remove => drop(headers.remove(name)),
         }
     }
-    make_plain(session, request)?;
-    if !request.headers.contains_key(header::HOST) {
-        // HTTP/1.0 knows no host; the request leaves as HTTP/1.1, which must name one.
-        let place = context.attempts.last().map(|member| member.node.place());
-        let host = match place {
-            Some(Place::Tcp(address)) => address.to_string(),
-            Some(Place::Unix(_)) | None => "localhost".to_owned(),
-        };
-        request.insert_header(header::HOST, host)?;
+    let subject = connection.security().and_then(|security| security.client.as_deref());
+    if let Some(subject) = subject.and_then(|subject| HeaderValue::from_str(subject).ok()) {
+        headers.insert(headers::CLIENT_SUBJECT, subject);
+    } else if !client.trusted_peer || subject.is_some() {
+        // Nobody may say of itself who it is.
+        headers.remove(headers::CLIENT_SUBJECT);
     }
-    if session.req_header().version == Version::HTTP_2 {
-        put_together(request)?;
+}
+
+/// HTTP/1.0 knows no host; the request leaves as HTTP/1.1, which must name one.
+fn missing_host(headers: &HeaderMap, context: &Context) -> Option<HeaderValue> {
+    if headers.contains_key(header::HOST) {
+        return None;
     }
-    if request.headers.contains_key(header::EXPECT) && session.as_ref().body_bytes_read() == 0 {
-        context.client_waits_for_node();
-    }
-    if let Some(left) = context.time_left(session) {
-        request.insert_header(headers::GRPC_TIMEOUT, headers::grpc_timeout_of(left))?;
-    }
-    match &context.asker {
-        Some(asker) if !asker.id.is_kept() => {
-            request.insert_header(RequestId::HEADER, asker.id.value().clone())
-        }
-        _ => Ok(()),
+    match context.attempts.last().map(|member| member.node.place()) {
+        Some(Place::Tcp(address)) => HeaderValue::try_from(address.to_string()).ok(),
+        Some(Place::Unix(_)) | None => Some(HeaderValue::from_static("localhost")),
     }
 }
 
 /// Makes one line of cookies that came one by one (RFC 9113, 8.2.3), and has no node wait for a client that is never asked to
 /// go on: Pingora passes no 100 to HTTP/2.
-fn put_together(request: &mut RequestHeader) -> pingora::Result<()> {
-    request.remove_header(&header::EXPECT);
-    let cookies: Vec<&[u8]> =
-        request.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    match cookies.as_slice() {
-        [] | [_] => Ok(()),
-        cookies => match HeaderValue::try_from(cookies.join(&b"; "[..])) {
-            Ok(cookies) => request.insert_header(header::COOKIE, cookies),
-            Err(_) => Ok(()),
-        },
+fn put_together(headers: &mut HeaderMap) {
+    headers.remove(header::EXPECT);
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(cookies) = HeaderValue::try_from(cookies.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, cookies);
     }
 }
 
-/// Says in one way only for whom the request is and where it ends, whatever way its client chose.
-fn make_plain(session: &Session, request: &mut RequestHeader) -> pingora::Result<()> {
+/// Says in one way only where the request ends, whatever way its client chose.
+fn frame(session: &Session, headers: &mut HeaderMap) {
     if let Some(length) = body_length(session) {
-        request.insert_header(header::CONTENT_LENGTH, length)?;
+        headers.insert(header::CONTENT_LENGTH, length.into());
     }
     if session.req_header().headers.contains_key(header::TRANSFER_ENCODING) {
-        request.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    let Some((host, rest)) = framing::split_url(request.raw_path()) else { return Ok(()) };
+}
+
+/// Makes a path of a target that names a host as well, and returns that.
+fn make_plain(request: &mut RequestHeader) -> pingora::Result<Option<HeaderValue>> {
+    let Some((host, rest)) = framing::split_url(request.raw_path()) else { return Ok(None) };
     let slash = if rest.starts_with(b"/") { &b""[..] } else { b"/" };
     let (host, target) = (HeaderValue::from_bytes(host), [slash, rest].concat());
     request.set_raw_path(&target)?;
-    match host {
-        Ok(host) => request.insert_header(header::HOST, host),
-        Err(_) => Ok(()),
-    }
+    Ok(host.ok())
 }
 
 /// Counts a piece of the body on its way to the node; after the last one the node's time begins.
