@@ -211,8 +211,10 @@ impl Full {
         client
     }
 
-    /// The same, once it is at its node.
+    /// The same, once it is at its node; nobody else is there any more.
     fn occupy(&self) -> Client {
+        let in_flight = "bookend_node_in_flight{node=\"web-01\",pool=\"web\"}";
+        until("its node is free", || self.bookend.metric(in_flight) == 0);
         let before = self.node.count();
         let client = self.send("/held");
         until("its node is full", || self.node.count() > before);
