@@ -7,9 +7,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpSocket;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::answer::judge;
 use super::ask::{Ask, Kind};
 use super::record::Outcome;
-use crate::node::Place;
 use crate::payload::{self, Way};
 use crate::wire::{self, Framing};
 
@@ -126,32 +126,4 @@ async fn read_answer(reader: &mut BufReader<OwnedReadHalf>, ask: &Ask) -> Answer
     let outcome = judge(ask, status, &body, is_whole.is_ok());
     let keeps = is_whole.is_ok() && !head.closes();
     Answer { outcome, node: head.header("x-node").map(str::to_owned), keeps }
-}
-
-fn judge(ask: &Ask, status: u16, body: &[u8], is_whole: bool) -> Outcome {
-    match (status, is_whole) {
-        (418, _) => Outcome::Wrong("the node got another body than was sent".to_owned()),
-        (200, true) if is_right(ask, body) => Outcome::Served,
-        (200, true) => Outcome::Wrong(format!("{} of {} B that look whole", body.len(), ask.order.wanted)),
-        (200, false) if is_beginning(ask, body) => Outcome::Cut,
-        (200, false) => Outcome::Wrong("another body, which broke off".to_owned()),
-        (_, true) => Outcome::Status(status),
-        (_, false) => Outcome::Cut,
-    }
-}
-
-fn is_right(ask: &Ask, body: &[u8]) -> bool {
-    match (ask.kind, ask.order.place) {
-        (Kind::Head, _) => body.is_empty(),
-        (_, Place::Events) => body.ends_with(b"data: 29\n\n"),
-        _ => body == expected(ask),
-    }
-}
-
-fn is_beginning(ask: &Ask, body: &[u8]) -> bool {
-    ask.order.place == Place::Events || expected(ask).starts_with(body)
-}
-
-fn expected(ask: &Ask) -> &'static [u8] {
-    payload::of(ask.order.id, Way::ToClient, ask.order.wanted)
 }

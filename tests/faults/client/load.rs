@@ -1,7 +1,6 @@
 //! The open loop, on a thread of its own.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::ask::Ask;
-use super::connection::Connection;
+use super::connections::Connections;
 use super::record::{Outcome, Record};
 use crate::clock::{self, Moment};
 use crate::node::Place;
@@ -41,10 +40,8 @@ pub(crate) struct Load {
 }
 
 struct Shared {
-    site: SocketAddr,
+    connections: Connections,
     records: Mutex<Vec<Record>>,
-    /// The connections of each client that wait for its next request.
-    idle: Mutex<BTreeMap<Ipv4Addr, Vec<Connection>>>,
     /// What is asked for beside the script, twice a second.
     beside: Mutex<&'static [Place]>,
 }
@@ -53,9 +50,8 @@ impl Load {
     /// Starts to send to `site`.
     pub(crate) fn start(site: SocketAddr, script: impl Script) -> Self {
         let shared = Arc::new(Shared {
-            site,
+            connections: Connections::new(site),
             records: Mutex::default(),
-            idle: Mutex::default(),
             beside: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -138,34 +134,11 @@ impl Shared {
         };
         self.records.lock().unwrap().push(record);
         async move {
-            let answered = timeout(patience, self.ask(&ask)).await;
+            let answered = timeout(patience, self.connections.ask(&ask)).await;
             let (outcome, node) = answered.unwrap_or((Outcome::Unanswered, None));
             let mut records = self.records.lock().unwrap();
             let record = &mut records[usize::try_from(ask.order.id).unwrap()];
             (record.end, record.node) = (Some((clock::now(), outcome)), node);
         }
-    }
-
-    async fn ask(&self, ask: &Ask) -> (Outcome, Option<String>) {
-        let kept = if ask.is_fresh { None } else { self.kept(ask.client) };
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => match Connection::open_from(ask.client, self.site).await {
-                Ok(connection) => connection,
-                Err(error) => return (Outcome::NoAnswer(error.to_string()), None),
-            },
-        };
-        let exchange = connection.exchange(ask).await;
-        if exchange.keeps && !ask.is_fresh {
-            self.idle.lock().unwrap().entry(ask.client).or_default().push(connection);
-        }
-        (exchange.outcome, exchange.node)
-    }
-
-    /// A connection that this client used before and that has not been ended since.
-    fn kept(&self, client: Ipv4Addr) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap();
-        let theirs = idle.get_mut(&client)?;
-        std::iter::from_fn(|| theirs.pop()).find(Connection::is_alive)
     }
 }

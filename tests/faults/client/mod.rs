@@ -1,7 +1,9 @@
 //! The clients of the site: an open loop, which sends each request at its time whatever became of those before.
 
+mod answer;
 mod ask;
 mod connection;
+mod connections;
 mod load;
 mod mix;
 mod record;
