@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Ask, Connection, Kind};
-use crate::front::{Check, Proxy};
+use crate::client::{Ask, Connection, Kind, Protocol};
+use crate::front::{Proxy, Terms};
 use crate::node::{Behaviour, Event, Order, Place};
 use crate::run::PATIENCE;
 use crate::site::{Server, Site};
@@ -31,7 +31,7 @@ const ASKED_FIRST: u64 = 1_000_000;
 /// Lets `number` requests wait, lets their clients leave, and returns all that is not as promised.
 pub(crate) fn run(number: usize) -> Vec<String> {
     let number = within_descriptors(number);
-    let mut site = Site::start(Proxy::Bookend, Check::Tcp, 2, Behaviour::Healthy);
+    let mut site = Site::start(Proxy::Bookend, Terms::USUAL, 2, Behaviour::Healthy);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = site.front.address();
     runtime.block_on(serve_one(address, 0));
@@ -91,7 +91,14 @@ fn parked(id: u64) -> Ask {
     let has_body = id.is_multiple_of(2);
     let (kind, sent) = if has_body { (Kind::Post, SENT) } else { (Kind::Get, 0) };
     let order = Order { place: Place::Own, id, sent, wanted: 200, chunked: false, etag: false };
-    Ask { kind, order, client: Ipv4Addr::LOCALHOST, sends_chunked: false, is_fresh: true }
+    Ask {
+        speaks: Protocol::Http1,
+        kind,
+        order,
+        client: Ipv4Addr::LOCALHOST,
+        sends_chunked: false,
+        is_fresh: true,
+    }
 }
 
 /// How many of them an answer reaches, or an end, in this time.

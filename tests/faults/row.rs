@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::client::{Answers, Kind};
-use crate::front::Check;
+use crate::client::{Answers, Kind, Protocol};
+use crate::front::{Check, Terms};
 use crate::node::{Behaviour, Place};
 
 /// One fault, and what is expected while it lasts and after.
@@ -18,6 +18,8 @@ pub(crate) struct Row {
     pub(crate) check: Check,
     /// How the nodes behave while all is well.
     pub(crate) well: Behaviour,
+    /// What its clients speak.
+    pub(crate) speaks: Protocol,
     pub(crate) answers: Answers,
     /// The largest body, in bytes.
     pub(crate) largest: usize,
@@ -37,6 +39,13 @@ pub(crate) struct Row {
     pub(crate) per_second: Option<u32>,
     /// The logic that bookend lacks for it; such a row is reported as "not yet".
     pub(crate) awaits: Option<&'static str>,
+}
+
+impl Row {
+    /// What the site's configuration has to say.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { check: self.check, http2: self.speaks != Protocol::Http1 }
+    }
 }
 
 /// What goes wrong.

@@ -53,9 +53,9 @@ pub(crate) const LONG: Form = Form {
 
 /// Runs the row and returns all that was seen.
 pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
-    let mut site = Site::start(proxy, row.check, row.nodes, row.well);
+    let mut site = Site::start(proxy, row.terms(), row.nodes, row.well);
     let per_second = row.per_second.unwrap_or(form.per_second);
-    let mix = Mix::new(per_second, row.answers, row.largest, seed);
+    let mix = Mix::new(per_second, row.speaks, row.answers, row.largest, seed);
     let load = Load::start(site.front.address(), mix);
     Trouble::prepare(row, &load);
     let began = clock::now();

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::directory::TempDirectory;
-use crate::front::{Check, Front, Proxy};
+use crate::front::{Front, Proxy, Terms};
 use crate::node::{self, Behaviour, Entry};
 use crate::port::Port;
 
@@ -25,12 +25,12 @@ pub(crate) struct Site {
 
 impl Site {
     /// Starts so many nodes and the proxy, and returns when it serves requests.
-    pub(crate) fn start(proxy: Proxy, check: Check, nodes: usize, well: Behaviour) -> Self {
+    pub(crate) fn start(proxy: Proxy, terms: Terms, nodes: usize, well: Behaviour) -> Self {
         let directory = TempDirectory::new();
         let nodes: Vec<Server> =
             (1..=nodes).map(|number| Server::start(number, directory.path(), well)).collect();
         let addresses: Vec<SocketAddr> = nodes.iter().map(Server::address).collect();
-        let front = Front::start(proxy, check, &addresses, directory.path());
+        let front = Front::start(proxy, terms, &addresses, directory.path());
         Self { nodes, front, _directory: directory }
     }
 }

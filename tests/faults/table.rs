@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::client::{Answers, Kind};
+use crate::client::{Answers, Kind, Protocol};
 use crate::front::Check;
 use crate::node::{Behaviour, Place, Works as Plant};
 use crate::payload;
@@ -26,6 +26,7 @@ pub(crate) const ROW: Row = Row {
     befalls: 1,
     check: Check::Tcp,
     well: Healthy,
+    speaks: Protocol::Http1,
     answers: Answers::Mixed,
     largest: payload::LARGEST,
     may_fail: &[],
@@ -40,6 +41,9 @@ pub(crate) const ROW: Row = Row {
 
 /// Nodes that speak HTTP/2 without TLS.
 const H2C: Row = Row { check: Check::H2c, largest: SMALL, ..ROW };
+
+/// Clients that do.
+const H2: Row = Row { speaks: Protocol::Http2, ..ROW };
 
 /// It may have run: the third column of the design's table.
 const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
@@ -269,6 +273,44 @@ pub(crate) const TABLE: &[Row] = &[
     Row { name: "h2c_ends_connections_in_order", fault: Behave(EndsInOrder), ..H2C },
     // Without a word, so that what crosses the end on its way may have run.
     Row { name: "h2c_closes_idle_connections", fault: Behave(ClosesIdle), may_fail: POST_502, ..H2C },
+    // The same where clients speak it, and all requests of one share a connection: none may take others along.
+    Row { name: "h2_killed", fault: Kill, may_fail: POST_502, ..H2 },
+    Row { name: "h2_stopped", fault: Stop, may_fail: POST_504, answered: DespiteSilence, ..H2 },
+    Row { name: "h2_refuses", fault: Behave(Refuses), may_fail: AT_THE_DOOR, ..H2 },
+    Row { name: "h2_resets_after_request", fault: Behave(ResetsAfterRequest), may_fail: POST_502, ..H2 },
+    Row { name: "h2_resets_before_body", fault: Behave(ResetsBeforeBody), may_fail: POST_502, ..H2 },
+    Row {
+        name: "h2_half_a_body_with_length",
+        fault: Behave(HalfBody),
+        answers: Answers::WithLength,
+        may_fail: ALL_BUT_GET_CUT,
+        ..H2
+    },
+    Row {
+        name: "h2_half_a_body_with_etag",
+        fault: Behave(HalfBody),
+        answers: Answers::WithLengthAndEtag,
+        may_fail: ALL_BUT_GET_CUT,
+        ..H2
+    },
+    Row { name: "h2_answers_500", fault: Behave(Answers(500)), may_fail: POST_500, ..H2 },
+    Row { name: "h2_refuses_uploads_early", fault: Behave(RefusesUploads), may_fail: UPLOADS_413, ..H2 },
+    Row {
+        name: "h2_closes_idle_connections",
+        fault: Behave(ClosesIdle),
+        largest: SMALL,
+        per_second: Some(200),
+        ..H2
+    },
+    Row { name: "h2_killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..H2 },
+    // And where both do.
+    Row {
+        name: "h2_and_h2c_resets_streams",
+        fault: Behave(ResetsAfterRequest),
+        speaks: Protocol::Http2,
+        may_fail: POST_502,
+        ..H2C
+    },
     // What goes on meanwhile.
     Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
     Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::client::{Kind, Outcome, Record};
+use crate::client::{Kind, Outcome, Protocol, Record};
 use crate::evidence::Evidence;
 use crate::node::{Event, Place};
 use crate::row::{Answered, Fault, How, Row};
@@ -69,6 +69,8 @@ pub(crate) fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool 
             evidence.nodes_reached(record.id) >= 2 || record.scheduled < evidence.phases.broke
         }
         (How::Cut, Outcome::Cut) => is_own,
+        // On a stream of HTTP/2 what breaks an answer off may overtake its head.
+        (How::Cut, Outcome::NoAnswer(_)) => is_own && record.ask.speaks != Protocol::Http1,
         (How::Url(allowed), Outcome::Status(status)) => !is_own && allowed == *status,
         (How::StreamOfItsNode, Outcome::Cut) => {
             let befallen = &evidence.nodes[..row.befalls];

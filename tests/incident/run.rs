@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::Load;
 use crate::clock::{self, Moment};
 use crate::evidence::{Evidence, Phases, Story};
-use crate::front::{Check, Front, Proxy};
+use crate::front::{Front, Proxy, Terms};
 use crate::node::{Behaviour, Event, Works};
 use crate::row::{Meanwhile, Outage, Row};
 use crate::site::{Server, Site};
@@ -55,7 +55,7 @@ pub(crate) const LONG: Form = Form {
 /// Replays the row and returns all that was seen.
 pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let well = Behaviour::Works(row.works());
-    let mut site = Site::start(proxy, Check::Tcp, 2, well);
+    let mut site = Site::start(proxy, Terms::USUAL, 2, well);
     let mut ward = Ward::new(site.nodes.len());
     let rate = Rate::new(row.arrives_otherwise());
     if row.outage == Outage::FromTheStart {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::client::{Answers, Ask, Kind, Script};
+use crate::client::{Answers, Ask, Kind, Protocol, Script};
 use crate::node::{Order, Place};
 use crate::row::{Clients, Meanwhile, Methods, Row};
 
@@ -82,7 +82,14 @@ fn address(number: u32) -> Ipv4Addr {
 
 fn plain(kind: Kind, id: u64, sent: usize) -> Ask {
     let order = Order { place: Place::Own, id, sent, wanted: 200, chunked: false, etag: false };
-    Ask { kind, order, client: address(FLOODS), sends_chunked: false, is_fresh: false }
+    Ask {
+        speaks: Protocol::Http1,
+        kind,
+        order,
+        client: address(FLOODS),
+        sends_chunked: false,
+        is_fresh: false,
+    }
 }
 
 impl Script for Traffic {
@@ -97,7 +104,7 @@ impl Script for Traffic {
         let client = self.client();
         let is_fresh = self.rng.f64() < self.row.fresh;
         let ask = match self.row.methods {
-            Methods::Mixed => Ask::random(id, Answers::Mixed, LARGEST, &mut self.rng),
+            Methods::Mixed => Ask::random(id, Protocol::Http1, Answers::Mixed, LARGEST, &mut self.rng),
             Methods::Get => plain(Kind::Get, id, 0),
             Methods::Uploads => plain(Kind::Post, id, UPLOAD),
         };

@@ -3,7 +3,20 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use bytes::Bytes;
+use http::{Request, Version};
+
 use crate::node::{Order, Place};
+use crate::payload::{self, Way};
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1, one request after the other on a connection.
+    Http1,
+    /// HTTP/2 without TLS, all requests of a client on one connection but those that have one of their own.
+    Http2,
+}
 
 /// A kind of request by what may be done with it when a node fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,11 +74,12 @@ pub(crate) enum Answers {
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
+    pub(crate) speaks: Protocol,
     pub(crate) kind: Kind,
     pub(crate) order: Order,
     /// The address that it comes from.
     pub(crate) client: Ipv4Addr,
-    /// Whether its own body is chunked.
+    /// Whether its own body is chunked; in HTTP/2, whether its length is not announced.
     pub(crate) sends_chunked: bool,
     /// Whether it gets a connection of its own rather than one that was used.
     pub(crate) is_fresh: bool,
@@ -73,7 +87,13 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// The request of this id, at random.
-    pub(crate) fn random(id: u64, answers: Answers, largest: usize, rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn random(
+        id: u64,
+        speaks: Protocol,
+        answers: Answers,
+        largest: usize,
+        rng: &mut fastrand::Rng,
+    ) -> Self {
         let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
         let sent = if kind.sends_body() { length(rng).min(largest) } else { 0 };
         let wanted = length(rng).min(largest);
@@ -84,6 +104,7 @@ impl Ask {
         };
         let etag = answers == Answers::WithLengthAndEtag;
         Self {
+            speaks,
             kind,
             order: Order { place: Place::Own, id, sent, wanted, chunked, etag },
             client: Ipv4Addr::LOCALHOST,
@@ -96,10 +117,17 @@ impl Ask {
     pub(crate) fn of(place: Place, id: u64) -> Self {
         let wanted = if place == Place::Events { 0 } else { 200 };
         let order = Order { place, id, sent: 0, wanted, chunked: false, etag: false };
-        Self { kind: Kind::Get, order, client: Ipv4Addr::LOCALHOST, sends_chunked: false, is_fresh: true }
+        Self {
+            speaks: Protocol::Http1,
+            kind: Kind::Get,
+            order,
+            client: Ipv4Addr::LOCALHOST,
+            sends_chunked: false,
+            is_fresh: true,
+        }
     }
 
-    /// Its head on the wire.
+    /// Its head on the wire of HTTP/1.1.
     pub(crate) fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: site.test\r\n", self.kind.method(), self.order);
         if self.kind == Kind::Keyed {
@@ -113,6 +141,25 @@ impl Ask {
         }
         head.push_str("\r\n");
         head
+    }
+
+    /// Its head in HTTP/2.
+    pub(super) fn request(&self) -> Request<()> {
+        let target = format!("http://site.test{}", self.order);
+        let mut request = Request::builder().version(Version::HTTP_2).method(self.kind.method()).uri(target);
+        if self.kind == Kind::Keyed {
+            request = request.header("idempotency-key", format!("\"{}\"", self.order.id));
+        }
+        if self.kind.sends_body() && !self.sends_chunked {
+            request = request.header("content-length", self.order.sent);
+        }
+        request.body(()).unwrap()
+    }
+
+    /// Its body, if its kind has one.
+    pub(super) fn body(&self) -> Option<Bytes> {
+        let body = payload::of(self.order.id, Way::ToNode, self.order.sent);
+        self.kind.sends_body().then(|| Bytes::from_static(body))
     }
 }
 

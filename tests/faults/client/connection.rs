@@ -4,13 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpSocket;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::answer::judge;
 use super::ask::{Ask, Kind};
 use super::record::Outcome;
-use crate::payload::{self, Way};
 use crate::wire::{self, Framing};
 
 /// Enough for a head; larger reads go around it. There may be thousands of connections.
@@ -37,14 +36,7 @@ impl Connection {
 
     /// As [`open`](Self::open), of a client at this loopback address.
     pub(crate) async fn open_from(client: Ipv4Addr, site: SocketAddr) -> io::Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        // That one the system takes by itself, and then it may use one port for several connections.
-        if client != Ipv4Addr::LOCALHOST {
-            socket.bind((client, 0).into())?;
-        }
-        let stream = socket.connect(site).await?;
-        stream.set_nodelay(true)?;
-        let (reader, writer) = stream.into_split();
+        let (reader, writer) = connect(client, site).await?.into_split();
         Ok(Self { reader: BufReader::with_capacity(BUFFER, reader), writer })
     }
 
@@ -79,12 +71,24 @@ impl Connection {
     }
 }
 
+/// A connection to `site` of a client at this loopback address.
+pub(super) async fn connect(client: Ipv4Addr, site: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    // That one the system takes by itself, and then it may use one port for several connections.
+    if client != Ipv4Addr::LOCALHOST {
+        socket.bind((client, 0).into())?;
+    }
+    let stream = socket.connect(site).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 async fn send(writer: &mut OwnedWriteHalf, ask: &Ask) -> io::Result<()> {
     writer.write_all(ask.head().as_bytes()).await?;
-    let body = payload::of(ask.order.id, Way::ToNode, ask.order.sent);
-    match ask.sends_chunked && matches!(ask.kind, Kind::Put | Kind::Keyed | Kind::Post) {
-        true => wire::write_chunked(writer, body).await,
-        false => writer.write_all(body).await,
+    match ask.body() {
+        Some(body) if ask.sends_chunked => wire::write_chunked(writer, &body).await,
+        Some(body) => writer.write_all(&body).await,
+        None => Ok(()),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Answers, Ask, Script};
+use super::{Answers, Ask, Protocol, Script};
 
 /// Requests at random, at even distances.
 pub(crate) struct Mix {
     pause: Duration,
+    speaks: Protocol,
     answers: Answers,
     largest: usize,
     rng: fastrand::Rng,
@@ -14,9 +15,15 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    pub(crate) fn new(per_second: u32, answers: Answers, largest: usize, seed: u64) -> Self {
+    pub(crate) fn new(
+        per_second: u32,
+        speaks: Protocol,
+        answers: Answers,
+        largest: usize,
+        seed: u64,
+    ) -> Self {
         let pause = Duration::from_secs(1) / per_second;
-        Self { pause, answers, largest, rng: fastrand::Rng::with_seed(seed), turn: 0 }
+        Self { pause, speaks, answers, largest, rng: fastrand::Rng::with_seed(seed), turn: 0 }
     }
 }
 
@@ -27,7 +34,7 @@ impl Script for Mix {
     }
 
     fn ask(&mut self, id: u64) -> Ask {
-        Ask::random(id, self.answers, self.largest, &mut self.rng)
+        Ask::random(id, self.speaks, self.answers, self.largest, &mut self.rng)
     }
 
     /// For ever, until the load has ended.

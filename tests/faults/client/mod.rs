@@ -6,9 +6,10 @@ mod connection;
 mod connections;
 mod load;
 mod mix;
+mod multiplexed;
 mod record;
 
-pub(crate) use ask::{Answers, Ask, Kind};
+pub(crate) use ask::{Answers, Ask, Kind, Protocol};
 pub(crate) use connection::Connection;
 pub(crate) use load::{Load, Script};
 pub(crate) use mix::Mix;

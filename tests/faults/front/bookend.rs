@@ -6,22 +6,26 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::Check;
+use super::{Check, Terms};
 
-pub(super) fn command(listener: SocketAddr, check: Check, nodes: &[SocketAddr], directory: &Path) -> Command {
+pub(super) fn command(listener: SocketAddr, terms: Terms, nodes: &[SocketAddr], directory: &Path) -> Command {
     let file = directory.join("bookend.yaml");
-    fs::write(&file, configuration(listener, check, nodes)).unwrap();
+    fs::write(&file, configuration(listener, terms, nodes)).unwrap();
     let mut command = super::guarded(Path::new(env!("CARGO_BIN_EXE_bookend")));
     command.args(["run", "-c"]).arg(file);
     command.env("STATE_DIRECTORY", directory.join("state")).env("RUST_LOG", "info");
     command
 }
 
-/// The smallest useful file. Only what would collide with other rows is said, and the check where the row is about it.
-fn configuration(listener: SocketAddr, check: Check, nodes: &[SocketAddr]) -> String {
-    let mut yaml =
-        format!("admin: {{ address: off }}\nlisteners:\n  - address: {listener}\npools:\n  web:\n");
-    match check {
+/// The smallest useful file. Only what would collide with other rows is said, and what is
+/// spoken and checked where the row is about it.
+fn configuration(listener: SocketAddr, terms: Terms, nodes: &[SocketAddr]) -> String {
+    let mut yaml = format!("admin: {{ address: off }}\nlisteners:\n  - address: {listener}\n");
+    if terms.http2 {
+        yaml.push_str("    http2: true\n");
+    }
+    yaml.push_str("pools:\n  web:\n");
+    match terms.check {
         Check::Tcp => {}
         Check::Http => yaml.push_str("    health_check: { type: http, path: /health }\n"),
         Check::H2c => yaml.push_str("    protocol: http2\n"),

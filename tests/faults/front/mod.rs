@@ -41,6 +41,19 @@ pub(crate) enum Check {
     H2c,
 }
 
+/// What is said of a site beside where it is; peers have it as their files do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) check: Check,
+    /// Whether clients may begin with HTTP/2.
+    pub(crate) http2: bool,
+}
+
+impl Terms {
+    /// As it comes.
+    pub(crate) const USUAL: Self = Self { check: Check::Tcp, http2: false };
+}
+
 /// A running proxy; killed when dropped.
 pub(crate) struct Front {
     guard: Child,
@@ -53,11 +66,11 @@ pub(crate) struct Front {
 
 impl Front {
     /// Starts it in front of these nodes, and returns when it serves requests.
-    pub(crate) fn start(proxy: Proxy, check: Check, nodes: &[SocketAddr], directory: &Path) -> Self {
+    pub(crate) fn start(proxy: Proxy, terms: Terms, nodes: &[SocketAddr], directory: &Path) -> Self {
         let port = Port::free();
         let log = directory.join("proxy.log");
         let mut command = match proxy {
-            Proxy::Bookend => bookend::command(port.address(), check, nodes, directory),
+            Proxy::Bookend => bookend::command(port.address(), terms, nodes, directory),
             Proxy::Peer(peer) => peer.command(port.address(), nodes, directory),
         };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
