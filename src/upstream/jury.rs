@@ -132,8 +132,9 @@ impl Jury {
             return Some(Transition::Returned);
         }
         let is_on_trial = node.is_on_trial(now);
-        if node.is_out() && !is_on_trial {
-            // It is out; what it says ends that, and not what it does not say.
+        // Then there is no news in its silence but for those that wait at it since before.
+        let is_out = node.is_out() && !is_on_trial;
+        if is_out && node.is_out_for_silence() {
             return None;
         }
         let became_suspect =
@@ -143,11 +144,15 @@ impl Jury {
         }
         let is_over = node.silence().is_over(now) || (became_suspect && is_on_trial);
         if !is_over {
-            return became_suspect.then_some(Transition::Suspect);
+            return (became_suspect && !is_out).then_some(Transition::Suspect);
         }
         node.silence().clear();
         let _session = self.session.lock();
         let rules = self.rules.as_ref().filter(|_| has_another(members, node, now))?;
+        if is_out {
+            node.change(|traffic| traffic.standing.fell_silent());
+            return None;
+        }
         node.change(|traffic| {
             traffic.standing.eject(Why::Silent, rules, now, chance());
             traffic.evidence.forget();

@@ -356,6 +356,26 @@ fn a_node_on_trial_is_given_up_by_one_that_waits() {
 }
 
 #[test]
+fn those_that_wait_at_a_node_that_is_out_already_learn_that_it_is_silent() {
+    let mut site = Site::new(2);
+    let _ = site.answer(0);
+    let mut get = wait(&site, 0, Patience::UntilSuspect);
+    let mut put = wait(&site, 0, Patience::UntilEjected);
+    let mut post = wait(&site, 0, Patience::Endless);
+    let last = (0..3).map(|_| site.fail(0, Fault::Unreachable)).last().expect("three");
+    assert_eq!(last[0].1, Transition::Ejected(Why::Unreachable(3)));
+    site.pass(900);
+    let _ = site.answer(1);
+    assert!(!get.look(site.now), "that nobody gets in says nothing of those inside");
+    assert!(site.pass(100).is_empty(), "it was out before");
+    assert_eq!((get.look(site.now), put.look(site.now)), (true, false));
+    assert!(site.pass(1_000).is_empty(), "it was out before");
+    assert_eq!((put.look(site.now), post.look(site.now)), (true, false));
+    site.member(0).node.heard(site.now);
+    assert_eq!(site.take(Asker::Repeatable), 0, "its trial");
+}
+
+#[test]
 fn with_ejection_off_nobody_is_taken_out() {
     let site = Site { jury: Jury::new(None, Duration::ZERO), ..Site::new(2) };
     for _ in 0..100 {

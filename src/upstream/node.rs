@@ -203,7 +203,7 @@ impl Node {
     /// Something came from the node: it is not silent.
     pub fn heard(&self, now: u64) {
         self.silence.heard(now);
-        if self.is_out_for_silence.load(Ordering::Relaxed) && self.out_until.load(Ordering::Relaxed) > now {
+        if self.is_out_for_silence() && self.out_until.load(Ordering::Relaxed) > now {
             self.change(|traffic| traffic.standing.reconsider(None, now));
         }
     }
@@ -221,10 +221,9 @@ impl Node {
 
     /// Whether an attempt that has waited for longer than [`PATIENCE`](super::PATIENCE) should give the node up.
     pub fn is_given_up(&self, patience: Patience) -> bool {
-        let is_out = || self.is_out_for_silence.load(Ordering::Relaxed);
         match patience {
-            Patience::UntilSuspect => self.silence.is_suspect() || is_out(),
-            Patience::UntilEjected => is_out(),
+            Patience::UntilSuspect => self.silence.is_suspect() || self.is_out_for_silence(),
+            Patience::UntilEjected => self.is_out_for_silence(),
             Patience::Endless => false,
         }
     }
@@ -315,6 +314,11 @@ impl Node {
     /// Whether the node is out, on trial or not.
     pub(super) fn is_out(&self) -> bool {
         self.out_until.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the node is out because nothing came from it.
+    pub(super) fn is_out_for_silence(&self) -> bool {
+        self.is_out_for_silence.load(Ordering::Relaxed)
     }
 
     /// Whether a request tries it that has not had longer than it may: a client that sends slowly, or a slow answer, holds

@@ -132,6 +132,13 @@ impl Standing {
         self.stay = Stay::Out { since, until, why };
     }
 
+    /// The node, out for another reason, says nothing to those that it has, either. It is out no longer for that.
+    pub fn fell_silent(&mut self) {
+        if let Stay::Out { why, .. } = &mut self.stay {
+            *why = Why::Silent;
+        }
+    }
+
     /// Something new speaks for the node: its trial begins now. A node that was kept out by its checks `since` goes on
     /// trial as well.
     pub fn reconsider(&mut self, since: Option<u64>, now: u64) {
