@@ -63,7 +63,13 @@ fn may_fail_somehow(row: &Row, evidence: &Evidence, record: &Record) -> bool {
     let by_status = row.may_fail.iter().filter(of_kind).any(|loss| match loss.how {
         How::Url(_) => record.place != Place::Own,
         How::Status(500..) => record.place == Place::Own,
-        How::Status(_) | How::AtTheDoor | How::BrokenTwice | How::Cut | How::StreamOfItsNode => false,
+        How::Status(_)
+        | How::AtTheDoor
+        | How::BrokenTwice
+        | How::Ended(_)
+        | How::EndedAfterMessage(_)
+        | How::Cut
+        | How::StreamOfItsNode => false,
     });
     (is_error && by_status) || may_fail(row, evidence, record)
 }

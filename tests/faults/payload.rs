@@ -5,6 +5,12 @@ use std::sync::LazyLock;
 /// The largest body that is ever asked for.
 pub(crate) const LARGEST: usize = 1 << 20;
 
+/// What the bodies of calls are: messages of gRPC.
+pub(crate) const CALL: &str = "application/grpc";
+
+/// The largest message.
+const MESSAGE: usize = 16 << 10;
+
 /// A prime, so that neighbours among the ids begin far apart.
 const STARTS: usize = 65_521;
 
@@ -30,4 +36,16 @@ pub(crate) fn of(id: u64, way: Way, length: usize) -> &'static [u8] {
     };
     let start = usize::try_from((id * 2 + turn) * 7_919 % STARTS as u64).unwrap();
     &BLOCK[start..start + length]
+}
+
+/// This body as messages of gRPC, at least one: each is its length and what it says, as it stands on the wire.
+pub(crate) fn messages(body: &[u8]) -> Vec<Vec<u8>> {
+    let said = if body.is_empty() { vec![body] } else { body.chunks(MESSAGE).collect() };
+    said.into_iter()
+        .map(|said| {
+            let length = u32::try_from(said.len()).unwrap().to_be_bytes();
+            // Nothing is compressed.
+            [&[0], &length[..], said].concat()
+        })
+        .collect()
 }

@@ -89,6 +89,10 @@ pub(crate) enum How {
     AtTheDoor,
     /// With 502, if it broke on two nodes, or was under way as both were killed: it might be the request's own fault.
     BrokenTwice,
+    /// A call of gRPC ends with this status and no message.
+    Ended(u8),
+    /// A call of gRPC ends with this status after a message.
+    EndedAfterMessage(u8),
     /// The answer breaks off, so that the client can tell.
     Cut,
     /// The one URL that is at fault itself answers this.

@@ -42,8 +42,11 @@ pub(crate) const ROW: Row = Row {
 /// Nodes that speak HTTP/2 without TLS.
 const H2C: Row = Row { check: Check::H2c, largest: SMALL, ..ROW };
 
-/// Clients that do.
+/// Clients that speak it.
 const H2: Row = Row { speaks: Protocol::Http2, ..ROW };
+
+/// Both, for gRPC. A call with an `Idempotency-Key` may run twice, one without may not.
+const GRPC: Row = Row { speaks: Protocol::Grpc, ..H2C };
 
 /// It may have run: the third column of the design's table.
 const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
@@ -78,6 +81,17 @@ const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
 /// Only GET can be finished from another node.
 const ALL_BUT_GET_CUT: &[Loss] =
     &[Loss { kinds: &[Kind::Put, Kind::Delete, Kind::Keyed, Kind::Post], how: How::Cut }];
+
+/// What bookend has to say of a call in its own name: it may have run, or its time was up.
+const CALL_13: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(13) }];
+const CALL_4: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(4) }];
+
+/// What a node says after a message is the client's, whatever call it is.
+const CALLS_14: &[Loss] = &[Loss { kinds: CALLS, how: How::EndedAfterMessage(14) }];
+
+/// Nobody but its client can go on with a call.
+const CALLS_CUT: &[Loss] = &[Loss { kinds: CALLS, how: How::Cut }];
+const CALLS: &[Kind] = &[Kind::Keyed, Kind::Post];
 
 /// The node crashes under others that it was serving, too.
 const CRASH: &[Loss] = &[
@@ -311,6 +325,23 @@ pub(crate) const TABLE: &[Row] = &[
         may_fail: POST_502,
         ..H2C
     },
+    // gRPC: every call ends with a status or breaks off so that its client can tell.
+    Row { name: "grpc_killed", fault: Kill, may_fail: CALL_13, ..GRPC },
+    Row { name: "grpc_stopped", fault: Stop, may_fail: CALL_4, answered: DespiteSilence, ..GRPC },
+    Row { name: "grpc_refuses_streams", fault: Behave(RefusesStreams), ..GRPC },
+    Row { name: "grpc_unavailable", fault: Behave(Unavailable), ..GRPC },
+    // The service says so of this call. The node did its work, and keeps it.
+    Row {
+        name: "grpc_unavailable_after_a_message",
+        fault: Behave(UnavailableAfterMessage),
+        may_fail: CALLS_14,
+        most_attempts: Some(1.05),
+        is_left_alone: true,
+        ..GRPC
+    },
+    Row { name: "grpc_resets_after_request", fault: Behave(ResetsAfterRequest), may_fail: CALL_13, ..GRPC },
+    Row { name: "grpc_half_an_answer", fault: Behave(HalfBody), may_fail: CALLS_CUT, ..GRPC },
+    Row { name: "grpc_ends_connections_in_order", fault: Behave(EndsInOrder), ..GRPC },
     // What goes on meanwhile.
     Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
     Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },

@@ -68,6 +68,8 @@ pub(crate) fn may_fail(row: &Row, evidence: &Evidence, record: &Record) -> bool 
         (How::BrokenTwice, Outcome::Status(502)) => {
             evidence.nodes_reached(record.id) >= 2 || record.scheduled < evidence.phases.broke
         }
+        (How::Ended(allowed), Outcome::Ended(status))
+        | (How::EndedAfterMessage(allowed), Outcome::EndedAfterMessage(status)) => allowed == *status,
         (How::Cut, Outcome::Cut) => is_own,
         // On a stream of HTTP/2 what breaks an answer off may overtake its head.
         (How::Cut, Outcome::NoAnswer(_)) => is_own && record.ask.speaks != Protocol::Http1,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Version};
 
 use crate::node::{Order, Place};
-use crate::payload::{self, Way};
+use crate::payload::{self, CALL, Way};
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Protocol {
     Http1,
     /// HTTP/2 without TLS, all requests of a client on one connection but those that have one of their own.
     Http2,
+    /// Calls of gRPC, by HTTP/2 as above: POST and keyed POST only.
+    Grpc,
 }
 
 /// A kind of request by what may be done with it when a node fails.
@@ -33,6 +35,9 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 6] =
         [Self::Get, Self::Head, Self::Put, Self::Delete, Self::Keyed, Self::Post];
+
+    /// A key has bookend take a call for one that may run twice.
+    const OF_CALLS: [Self; 2] = [Self::Keyed, Self::Post];
 
     pub(crate) fn method(self) -> &'static str {
         match self {
@@ -94,7 +99,11 @@ impl Ask {
         largest: usize,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
+        let kinds: &[Kind] = match speaks {
+            Protocol::Http1 | Protocol::Http2 => &Kind::ALL,
+            Protocol::Grpc => &Kind::OF_CALLS,
+        };
+        let kind = kinds[rng.usize(..kinds.len())];
         let sent = if kind.sends_body() { length(rng).min(largest) } else { 0 };
         let wanted = length(rng).min(largest);
         let chunked = match answers {
@@ -150,7 +159,9 @@ impl Ask {
         if self.kind == Kind::Keyed {
             request = request.header("idempotency-key", format!("\"{}\"", self.order.id));
         }
-        if self.kind.sends_body() && !self.sends_chunked {
+        if self.speaks == Protocol::Grpc {
+            request = request.header("content-type", CALL).header("te", "trailers");
+        } else if self.kind.sends_body() && !self.sends_chunked {
             request = request.header("content-length", self.order.sent);
         }
         request.body(()).unwrap()
@@ -159,7 +170,10 @@ impl Ask {
     /// Its body, if its kind has one.
     pub(super) fn body(&self) -> Option<Bytes> {
         let body = payload::of(self.order.id, Way::ToNode, self.order.sent);
-        self.kind.sends_body().then(|| Bytes::from_static(body))
+        match self.speaks {
+            Protocol::Grpc => Some(payload::messages(body).concat().into()),
+            Protocol::Http1 | Protocol::Http2 => self.kind.sends_body().then(|| Bytes::from_static(body)),
+        }
     }
 }
 

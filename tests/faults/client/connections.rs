@@ -34,7 +34,7 @@ impl Connections {
     pub(super) async fn ask(&self, ask: &Ask) -> (Outcome, Option<String>) {
         match ask.speaks {
             Protocol::Http1 => self.ask_alone(ask).await,
-            Protocol::Http2 => self.ask_beside_others(ask).await,
+            Protocol::Http2 | Protocol::Grpc => self.ask_beside_others(ask).await,
         }
     }
 

@@ -10,7 +10,8 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, header};
 
 use super::answer::judge;
-use super::ask::Ask;
+use super::ask::{Ask, Protocol};
+use super::call;
 use super::connection;
 use super::record::Outcome;
 
@@ -88,21 +89,29 @@ async fn read(head: ResponseFuture, ask: &Ask) -> Result<Fate, Unprocessed> {
     };
     let (head, mut stream) = answer.into_parts();
     let mut body = Vec::new();
-    let is_whole = match read_body(&mut stream, &mut body).await {
-        Ok(()) => true,
-        Err(error) => is_end(&error) && is_all(&head.headers, &body),
+    let trailers = match read_body(&mut stream, &mut body).await {
+        Ok(trailers) => Some(trailers),
+        Err(error) if is_end(&error) && is_all(&head.headers, &body) => Some(HeaderMap::new()),
+        Err(_) => None,
     };
     let node = head.headers.get("x-node").and_then(|node| node.to_str().ok()).map(str::to_owned);
-    Ok((judge(ask, head.status.as_u16(), &body, is_whole), node))
+    let outcome = match ask.speaks {
+        Protocol::Http1 | Protocol::Http2 => judge(ask, head.status.as_u16(), &body, trailers.is_some()),
+        Protocol::Grpc => {
+            let (status, headers) = (head.status, &head.headers);
+            call::judge(ask, &call::Answer { status, headers, messages: &body, trailers })
+        }
+    };
+    Ok((outcome, node))
 }
 
-/// Reads a whole body; what was there until it broke off stays in `body`.
-async fn read_body(stream: &mut RecvStream, body: &mut Vec<u8>) -> Result<(), h2::Error> {
+/// Reads a whole body and returns its trailers; what was there until it broke off stays in `body`.
+async fn read_body(stream: &mut RecvStream, body: &mut Vec<u8>) -> Result<HeaderMap, h2::Error> {
     while let Some(piece) = stream.data().await.transpose()? {
         stream.flow_control().release_capacity(piece.len())?;
         body.extend_from_slice(&piece);
     }
-    Ok(())
+    Ok(stream.trailers().await?.unwrap_or_default())
 }
 
 /// Whether the site only says that it wants no more of the request, after a whole answer (RFC 9113, 8.1).

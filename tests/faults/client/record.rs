@@ -13,6 +13,10 @@ pub(crate) enum Outcome {
     Served,
     /// Another status than 200.
     Status(u16),
+    /// A call that ended with this status of gRPC, which is not 0, and without a message.
+    Ended(u8),
+    /// As above, after messages that were the right ones so far.
+    EndedAfterMessage(u8),
     /// The head came and the body broke off, so that the client can tell.
     Cut,
     /// The connection ended without an answer.

@@ -53,6 +53,11 @@ pub(crate) enum Behaviour {
     RefusesStreams,
     /// Ends every tenth connection of HTTP/2 in order (GOAWAY) after an answer, once those under way are answered.
     EndsInOrder,
+    /// Ends every call of gRPC by UNAVAILABLE, without a message and without having begun it: every other one as soon as it
+    /// has read the head.
+    Unavailable,
+    /// Answers every call of gRPC with its first message, and then UNAVAILABLE.
+    UnavailableAfterMessage,
     /// Closes a connection up to 20 ms after an answer, without having announced it.
     ClosesIdle,
 }

@@ -112,6 +112,8 @@ impl Node {
             | Behaviour::FailsCheck
             | Behaviour::RefusesUploads
             | Behaviour::EndsInOrder
+            | Behaviour::Unavailable
+            | Behaviour::UnavailableAfterMessage
             | Behaviour::ResetsBeforeBody => self.answer(stream, request).await,
             Behaviour::ResetsAfterRequest | Behaviour::RefusesStreams => reset(stream),
             Behaviour::ResetsOnce => {

@@ -3,6 +3,7 @@
 //! It ends when that input ends, so that no node outlives the harness.
 
 mod behaviour;
+mod call;
 mod diary;
 mod door;
 mod exchange;
