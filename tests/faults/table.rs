@@ -122,6 +122,14 @@ pub(crate) const TABLE: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "vanishes",
+        fault: Behave(Vanishes),
+        // As above.
+        may_fail: POST_502,
+        answered: DespiteSilence,
+        ..ROW
+    },
+    Row {
         name: "both_killed_for_a_second",
         fault: KillFor(Duration::from_secs(1)),
         befalls: 2,
@@ -275,6 +283,13 @@ pub(crate) const TABLE: &[Row] = &[
     // The same where nodes are spoken to by HTTP/2.
     Row { name: "h2c_killed", fault: Kill, may_fail: POST_502, ..H2C },
     Row { name: "h2c_stopped", fault: Stop, may_fail: POST_504, answered: DespiteSilence, ..H2C },
+    Row {
+        name: "h2c_vanishes",
+        fault: Behave(Vanishes),
+        may_fail: POST_502,
+        answered: DespiteSilence,
+        ..H2C
+    },
     Row { name: "h2c_refuses_streams", fault: Behave(RefusesStreams), ..H2C },
     Row { name: "h2c_resets_streams", fault: Behave(ResetsAfterRequest), may_fail: POST_502, ..H2C },
     Row {

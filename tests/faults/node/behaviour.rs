@@ -14,6 +14,9 @@ pub(crate) enum Behaviour {
     Refuses,
     /// Connections are neither accepted nor refused. Those that exist end after their next answer.
     BlackHole,
+    /// As above, and nothing comes from those that exist either, until healed: then they are reset. So it looks when a
+    /// machine loses its power.
+    Vanishes,
 
     /// Resets the connection when it has read the whole request.
     ResetsAfterRequest,
@@ -63,8 +66,13 @@ pub(crate) enum Behaviour {
 }
 
 impl Behaviour {
+    /// Whether it does anything about a request.
+    pub(crate) fn answers(self) -> bool {
+        !matches!(self, Self::Silent | Self::Vanishes)
+    }
+
     /// Whether new connections are accepted.
     pub(crate) fn accepts(self) -> bool {
-        !matches!(self, Self::Refuses | Self::BlackHole)
+        !matches!(self, Self::Refuses | Self::BlackHole | Self::Vanishes)
     }
 }

@@ -42,10 +42,14 @@ impl Door {
                 door.empty(welcome).await;
                 Ok(Self::Shut)
             }
-            (Behaviour::BlackHole, Self::Open(listener)) => fill(listener, address, welcome).await,
-            (Behaviour::BlackHole, Self::Shut) => fill(listen(address)?, address, welcome).await,
+            (Behaviour::BlackHole | Behaviour::Vanishes, Self::Open(listener)) => {
+                fill(listener, address, welcome).await
+            }
+            (Behaviour::BlackHole | Behaviour::Vanishes, Self::Shut) => {
+                fill(listen(address)?, address, welcome).await
+            }
             (_, Self::Shut) => Ok(Self::Open(listen(address)?)),
-            (Behaviour::BlackHole, full @ Self::Full { .. }) => Ok(full),
+            (Behaviour::BlackHole | Behaviour::Vanishes, full @ Self::Full { .. }) => Ok(full),
             (_, Self::Full { listener, .. }) => {
                 SockRef::from(&listener).listen(BACKLOG.into())?;
                 Ok(Self::Open(listener))

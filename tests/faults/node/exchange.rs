@@ -126,7 +126,7 @@ impl Node {
             Behaviour::ResetsOneInTen if fastrand::u8(..10) == 0 => reset(stream),
             Behaviour::ResetsOneInTen => self.answer(stream, request).await,
             Behaviour::Closes => Ok(Next::Close),
-            Behaviour::Silent => self.be_silent(stream).await,
+            Behaviour::Silent | Behaviour::Vanishes => self.be_silent(stream).await,
             Behaviour::Garbage => say_and_close(stream, b"\x16\x03\x01 this is no HTTP\r\n\r\n").await,
             Behaviour::HalfHead => say_and_close(stream, b"HTTP/1.1 200 OK\r\nContent-Le").await,
             Behaviour::HalfBody => self.answer_half(stream, request).await,
@@ -226,7 +226,7 @@ impl Node {
     /// Does nothing while the node is silent; then it has forgotten the request, as one that was restarted has.
     async fn be_silent(&self, stream: &Stream) -> io::Result<Next> {
         let mut behaviour = self.behaviour.subscribe();
-        let _ = behaviour.wait_for(|now| *now != Behaviour::Silent).await;
+        let _ = behaviour.wait_for(|now| now.answers()).await;
         reset(stream)
     }
 

@@ -127,7 +127,7 @@ impl Shared {
                 let _ = self.end.send(End::Now);
                 Ok(())
             }
-            Behaviour::Silent => self.be_silent(answer).await,
+            Behaviour::Silent | Behaviour::Vanishes => self.be_silent(answer).await,
             Behaviour::Answers(status) => respond(answer, status),
             Behaviour::HalfBody => self.answer_half(answer, asked).await,
             Behaviour::UnavailableAfterMessage => self.answer_one_message(answer, asked),
@@ -211,7 +211,7 @@ impl Shared {
     /// Does nothing while the node is silent; then it has forgotten the request, as one that was restarted has.
     async fn be_silent(&self, answer: SendResponse<Bytes>) -> Result<(), h2::Error> {
         let mut behaviour = self.node.behaviour.subscribe();
-        let _ = behaviour.wait_for(|now| *now != Behaviour::Silent).await;
+        let _ = behaviour.wait_for(|now| now.answers()).await;
         reset(answer, Reason::INTERNAL_ERROR)
     }
 }
