@@ -28,7 +28,8 @@ use super::upload::{Overseer, Signs, Upload};
 /// What no connection has: its descriptor is not for one request to close.
 pub const NO_DESCRIPTOR: UniqueIDType = -1;
 
-/// One request and its answer. The stream is reset when this goes before both are complete (RFC 9113, 5.4.2).
+/// One request and its answer. The stream is reset when this goes before both are complete (RFC 9113, 5.4.2), or later if
+/// nothing comes from the node.
 pub struct Exchange {
     seat: Seat,
     sender: SendRequest<Bytes>,
@@ -64,14 +65,11 @@ impl Exchange {
         }
     }
 
-    /// Waits for what the node sends, but no longer than it may.
-    async fn wait<T>(&self, coming: impl Future<Output = T>) -> Result<T> {
-        match self.read_timeout {
-            None => Ok(coming.await),
-            Some(limit) => match tokio::time::timeout(limit, coming).await {
-                Ok(come) => Ok(come),
-                Err(_) => Err(connector::broken(Break::Late)),
-            },
+    /// Nobody waits for it any more: what is not complete is reset.
+    fn leave(&mut self) {
+        (self.upload, self.body) = (None, None);
+        if let Some(answer) = self.answer.take() {
+            self.seat.shared().leave(answer);
         }
     }
 
@@ -79,11 +77,8 @@ impl Exchange {
     fn unanswered(&self, why: h2::Error) -> Break {
         // Both say that the node has not begun it (RFC 9113, 6.8 and 8.7): a GOAWAY reaches no stream below its last.
         let is_refused = why.is_reset() && why.reason() == Some(Reason::REFUSED_STREAM);
-        if self.signs.is_given_up.load(Ordering::Relaxed) {
-            return Break::GivenUp;
-        }
-        if self.signs.is_stuck.load(Ordering::Relaxed) {
-            return Break::Stuck;
+        if let Some(why) = self.signs.why_lost() {
+            return why;
         }
         if why.is_remote() && why.is_go_away() {
             self.seat.shared().retire();
@@ -93,6 +88,28 @@ impl Exchange {
             true => Break::Refused(why),
             false => Break::of(why),
         }
+    }
+}
+
+/// Waits for what the node sends, but no longer than it may, nor when the upload has waited for too long.
+async fn wait<T>((limit, signs): (Option<Duration>, &Signs), coming: impl Future<Output = T>) -> Result<T> {
+    let late = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        come = coming => Ok(come),
+        () = signs.lost.notified() => Err(connector::broken(signs.why_lost().unwrap_or(Break::Late))),
+        () = late => Err(connector::broken(Break::Late)),
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -171,16 +188,17 @@ impl Session for Exchange {
     }
 
     async fn read_response_header(&mut self) -> Result<()> {
-        let Some(mut answer) = self.answer.take() else { return Err(connector::broken(Break::Unsendable)) };
-        let come = self.wait(poll_fn(|cx| poll_head(&mut answer, cx))).await?;
+        // It stays where it is: who waits may be gone before it comes.
+        let Some(answer) = self.answer.as_mut() else { return Err(connector::broken(Break::Unsendable)) };
+        let come = wait((self.read_timeout, &self.signs), poll_fn(|cx| poll_head(answer, cx))).await?;
         let answer = match come.map_err(|why| connector::broken(self.unanswered(why)))? {
             Come::Interim(head) => {
                 self.head = Some(ResponseHeader::from(head.into_parts().0));
-                self.answer = Some(answer);
                 return Ok(());
             }
             Come::Final(answer) => answer,
         };
+        self.answer = None;
         let (head, body) = answer.into_parts();
         self.signs.answered(head.status);
         self.head = Some(ResponseHeader::from(head));
@@ -190,7 +208,7 @@ impl Session for Exchange {
 
     async fn read_response_body(&mut self) -> Result<Option<Bytes>> {
         let Some(mut body) = self.body.take() else { return Ok(None) };
-        let piece = self.wait(body.data()).await;
+        let piece = wait((self.read_timeout, &self.signs), body.data()).await;
         let piece = piece?.transpose().map_err(|why| connector::broken(Break::of(why)))?;
         if let Some(piece) = &piece {
             // Of a stream that is over, nothing has to be given back.
@@ -205,7 +223,7 @@ impl Session for Exchange {
     }
 
     async fn shutdown(&mut self, _: u32, _: &str) {
-        (self.upload, self.answer, self.body) = (None, None, None);
+        self.leave();
     }
 
     fn response_header(&self) -> Option<&ResponseHeader> {
@@ -234,7 +252,7 @@ impl Session for Exchange {
 
     async fn read_trailers(&mut self) -> Result<Option<HeaderMap>> {
         let Some(mut body) = self.body.take() else { return Ok(None) };
-        let trailers = self.wait(body.trailers()).await?;
+        let trailers = wait((self.read_timeout, &self.signs), body.trailers()).await?;
         self.body = Some(body);
         trailers.map_err(|why| connector::broken(Break::of(why)))
     }

@@ -8,6 +8,7 @@ mod connector;
 mod dial;
 mod errand;
 mod exchange;
+mod leftovers;
 mod shared;
 mod shelf;
 mod stream;

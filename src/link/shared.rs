@@ -9,13 +9,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::{Builder, Connection, SendRequest};
+use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use h2::{Ping, PingPong};
 use parking_lot::Mutex;
 use pingora::protocols::{Digest, GetSocketDigest};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::leftovers::Leftovers;
 use super::stream::NodeStream;
 use super::trouble::Trouble;
 use crate::clock;
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     /// Those who wait for a sign of life.
     asking: Mutex<Vec<oneshot::Sender<()>>>,
     is_asked: Notify,
+    leftovers: Mutex<Leftovers<ResponseFuture>>,
     digest: Digest,
     is_tls: bool,
 }
@@ -99,6 +101,7 @@ impl Shared {
             heard,
             asking: Mutex::default(),
             is_asked: Notify::new(),
+            leftovers: Mutex::default(),
             digest: Digest { socket_digest: socket, ..Digest::default() },
             is_tls,
         });
@@ -117,7 +120,8 @@ impl Shared {
         }
         let sender = sender.as_ref()?;
         let most = self.most.min(sender.current_max_send_streams());
-        if self.streams.load(Ordering::Relaxed) >= most {
+        // What is not reset yet takes room at the node as well.
+        if self.streams.load(Ordering::Relaxed) + self.leftovers.lock().len() >= most {
             return None;
         }
         // Nobody else takes one while the lock is held.
@@ -144,6 +148,27 @@ impl Shared {
     /// Whether no more streams can be opened.
     pub(super) fn is_retired(&self) -> bool {
         self.sender.lock().is_none()
+    }
+
+    /// Nobody waits for this answer any more: its stream is reset, but not many at once while nothing comes.
+    pub(super) fn leave(&self, answer: ResponseFuture) {
+        let heard = self.heard.load(Ordering::Relaxed);
+        if clock::millis().saturating_sub(heard) >= FRESH {
+            let told = self.leftovers.lock().keep(answer, heard);
+            // It is reset as it goes, and nobody else waits for the lock meanwhile.
+            drop(told);
+        }
+    }
+
+    /// Resets what was left, as far as that is good for those who still wait.
+    fn tell_of_leftovers(&self) {
+        let heard = self.heard.load(Ordering::Relaxed);
+        let is_left_by_all = self.streams.load(Ordering::Relaxed) == 0;
+        let told = {
+            let mut leftovers = self.leftovers.lock();
+            if is_left_by_all { leftovers.clear() } else { leftovers.release(heard) }
+        };
+        drop(told);
     }
 
     /// For how long it may be without a stream.
@@ -250,14 +275,17 @@ async fn drive(
                 false
             }
             () = shared.is_asked.notified() => true,
-            _ = looks.tick() => match shared.standing(ping_interval) {
-                Standing::Good => false,
-                Standing::Quiet => true,
-                Standing::Idle => {
-                    shared.retire();
-                    false
+            _ = looks.tick() => {
+                shared.tell_of_leftovers();
+                match shared.standing(ping_interval) {
+                    Standing::Good => false,
+                    Standing::Quiet => true,
+                    Standing::Idle => {
+                        shared.retire();
+                        false
+                    }
                 }
-            },
+            }
         };
         if is_wanted && pinged_at.is_none() {
             pinged_at = pings.send_ping(Ping::opaque()).is_ok().then(clock::millis);

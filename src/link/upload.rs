@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use h2::{Reason, SendStream};
+use h2::SendStream;
 use http::StatusCode;
 use pingora::Result;
 use pingora::protocols::http::custom::BodyWrite;
+use tokio::sync::Notify;
 
+use super::connector::Break;
 use crate::clock;
 
 /// How long a node that has refused may take none of the rest, before it is not offered any more, in milliseconds.
@@ -37,13 +39,15 @@ pub trait Overseer: fmt::Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     /// The node took nothing for as long as it may.
-    pub(super) is_stuck: AtomicBool,
+    is_stuck: AtomicBool,
     /// The node was given up while it took nothing.
-    pub(super) is_given_up: AtomicBool,
+    is_given_up: AtomicBool,
     /// Nothing of the body is to come.
     pub(super) is_ended: AtomicBool,
     /// When the node refused, in milliseconds of the clock; 0 if it did not.
     refused_at: AtomicU64,
+    /// One of the first two is the case.
+    pub(super) lost: Notify,
 }
 
 /// The body of one request.
@@ -61,6 +65,15 @@ impl Signs {
     pub(super) fn answered(&self, status: StatusCode) {
         if !status.is_success() && !status.is_informational() {
             self.refused_at.store(clock::millis().max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Why the exchange ends without an answer; `None` if the body is not the reason.
+    pub(super) fn why_lost(&self) -> Option<Break> {
+        match (self.is_given_up.load(Ordering::Relaxed), self.is_stuck.load(Ordering::Relaxed)) {
+            (true, _) => Some(Break::GivenUp),
+            (false, true) => Some(Break::Stuck),
+            (false, false) => None,
         }
     }
 
@@ -117,9 +130,16 @@ impl Upload {
         if is_late || is_given_up {
             let why = if is_given_up { &self.signs.is_given_up } else { &self.signs.is_stuck };
             why.store(true, Ordering::Relaxed);
-            self.stream.send_reset(Reason::CANCEL);
+            self.signs.lost.notify_one();
         }
         is_late || is_given_up
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // The stream may be there for longer, and would keep what the node takes next from others.
+        self.stream.reserve_capacity(0);
     }
 }
 

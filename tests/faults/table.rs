@@ -282,7 +282,15 @@ pub(crate) const TABLE: &[Row] = &[
     },
     // The same where nodes are spoken to by HTTP/2.
     Row { name: "h2c_killed", fault: Kill, may_fail: POST_502, ..H2C },
-    Row { name: "h2c_stopped", fault: Stop, may_fail: POST_504, answered: DespiteSilence, ..H2C },
+    // Enough that many wait on one connection, and most of them leave it.
+    Row {
+        name: "h2c_stopped",
+        fault: Stop,
+        may_fail: POST_504,
+        answered: DespiteSilence,
+        per_second: Some(75),
+        ..H2C
+    },
     Row {
         name: "h2c_vanishes",
         fault: Behave(Vanishes),
