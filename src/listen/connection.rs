@@ -81,6 +81,8 @@ pub struct Connection {
     look_at: AtomicU64,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
+    /// Its client is told why it ends, and may still send meanwhile.
+    is_heard_out: AtomicBool,
 }
 
 impl Deref for Connection {
@@ -104,6 +106,7 @@ impl Connection {
             vigil: Mutex::new(None),
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
+            is_heard_out: AtomicBool::new(false),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -205,6 +208,15 @@ impl Connection {
 
     pub(super) fn is_broken_off(&self) -> bool {
         self.is_broken_off.load(Ordering::Relaxed)
+    }
+
+    /// What still comes is read for a moment when the connection ends, so that no reset overtakes what the client is told.
+    pub(super) fn hear_out(&self) {
+        self.is_heard_out.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_heard_out(&self) -> bool {
+        self.is_heard_out.load(Ordering::Relaxed)
     }
 
     /// What the connection waits for.

@@ -334,7 +334,10 @@ impl Drop for ClientStream {
         if self.connection.is_broken_off() || self.connection.is_cut() && !is_between {
             // A plain end would make the answer look complete.
             channel.reset_at_end();
-        } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {
+        } else if self.is_refused
+            || self.connection.is_heard_out()
+            || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue)
+        {
             linger::close(channel, self.seat.take());
         } else {
             channel.say_the_end();
