@@ -83,6 +83,8 @@ pub struct Connection {
     is_broken_off: AtomicBool,
     /// Its client is told why it ends, and may still send meanwhile.
     is_heard_out: AtomicBool,
+    /// How often its socket has begun or ended to take nothing.
+    stalls: AtomicU64,
 }
 
 impl Deref for Connection {
@@ -107,6 +109,7 @@ impl Connection {
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
             is_heard_out: AtomicBool::new(false),
+            stalls: AtomicU64::new(0),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -217,6 +220,19 @@ impl Connection {
 
     pub(super) fn is_heard_out(&self) -> bool {
         self.is_heard_out.load(Ordering::Relaxed)
+    }
+
+    /// Whether the socket takes nothing at the moment; told by whoever writes to it, and nobody else.
+    pub(super) fn set_stalled(&self, is_stalled: bool) {
+        let stalls = self.stalls();
+        if (stalls % 2 == 1) != is_stalled {
+            self.stalls.store(stalls + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the socket has begun or ended to take nothing; it takes nothing while that is odd.
+    pub(super) fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::Relaxed)
     }
 
     /// What the connection waits for.

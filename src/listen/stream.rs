@@ -226,6 +226,7 @@ impl ClientStream {
                 if self.uptake.written(count as u64, clock::millis) {
                     // The node could not be read meanwhile; its time begins again.
                     self.connection.progressed();
+                    self.connection.set_stalled(false);
                 }
                 Poll::Ready(Ok(count))
             }
@@ -238,6 +239,7 @@ impl ClientStream {
     /// Ready when the client has been too slow to take its answer.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         self.connection.pause_body();
+        self.connection.set_stalled(true);
         let patience = Patience::of(&self.connection.listener());
         let socket = self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd);
         loop {

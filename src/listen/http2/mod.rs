@@ -4,6 +4,7 @@
 //! each stream gets a [`Connection`] of its own, as if it had come alone, so that all above treats both versions alike; the
 //! time that it may wait is kept by what is laid over its session ([`Timed`]).
 
+mod download;
 mod frames;
 mod streams;
 mod timed;
@@ -33,6 +34,7 @@ use super::peer::Peer;
 use super::shard::Serve;
 use super::stream::{ClientStream, hidden};
 use crate::clock;
+use crate::headers;
 use crate::observe::{Flood, Observer};
 use crate::session;
 
@@ -154,11 +156,15 @@ impl Http2 {
         // Of all that takes its time only the writing waits where nothing of ours is asked.
         session.set_write_timeout(Some(connection.listener().timeouts.write));
         connection.await_body();
+        let is_call = headers::is_grpc(&session.req_header().headers);
         let real = Box::new(ServerSession::new_http2(*session));
         let (service, peer) = (Arc::clone(&self.service), Arc::clone(&self.peer));
         let (stopping, cutting) = (self.stopping.clone(), self.cutting.clone());
+        let timed = Timed::new(connection, Arc::clone(&self.connection), place, Arc::clone(&self.observer));
+        // Whoever makes a call takes its messages when it is done with those before, as it sends them.
+        let timed = if is_call { timed.at_will() } else { timed };
         tokio::spawn(async move {
-            let session = session::overlay(real, Timed::new(connection, place));
+            let session = session::overlay(real, timed);
             cut::serve(service.serve_request(session, &stopping), &peer, cutting).await;
         });
     }

@@ -52,6 +52,12 @@ pub(crate) fn post(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, b"\x83\x86\x84\x41\x01a")
 }
 
+/// The head of a call of gRPC whose messages follow.
+pub(crate) fn call(stream: u32) -> Vec<u8> {
+    let fields = b"\x83\x86\x84\x41\x01a\x0f\x10\x10application/grpc";
+    frame(HEADERS, END_HEADERS, stream, fields)
+}
+
 /// Room for so many bytes more.
 pub(crate) fn room(stream: u32, bytes: u32) -> Vec<u8> {
     frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes())
