@@ -43,6 +43,8 @@ pub enum Late {
     Node = 2,
     /// The node is given up before its time is over: all that is known of it says that nothing will come.
     GivenUp = 3,
+    /// The time is over that the client gives for its call.
+    Call = 4,
 }
 
 /// What looking after a wait found.
@@ -54,6 +56,8 @@ pub(super) enum Look {
     GivenUp,
     /// Whoever is waited for has had its time.
     TimeIsUp,
+    /// The time is over that the client gives for its call.
+    CallIsOver,
 }
 
 /// How often a node that is waited for is looked after, in milliseconds.
@@ -70,6 +74,8 @@ pub struct Connection {
     since: AtomicU64,
     /// How long it may go on without progress, in milliseconds.
     limit: AtomicU64,
+    /// When the request ends whatever it waits for, in milliseconds of the clock.
+    ends_at: AtomicU64,
     /// How the body of the request comes.
     upload: Mutex<Upload>,
     /// Bytes read while waiting for a head.
@@ -102,6 +108,7 @@ impl Connection {
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
+            ends_at: AtomicU64::new(u64::MAX),
             upload: Mutex::default(),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
@@ -187,8 +194,14 @@ impl Connection {
         self.begin(Waiting::Nothing, Duration::MAX);
     }
 
+    /// The client gives its request time until then, in milliseconds of the clock, whatever it waits for.
+    pub fn end_by(&self, at: u64) {
+        self.ends_at.store(at, Ordering::Relaxed);
+    }
+
     /// The answer is complete; the client may begin its next request.
     pub fn await_request(&self) {
+        self.end_by(u64::MAX);
         self.head_bytes.store(0, Ordering::Relaxed);
         let limit = self.listener().timeouts.keep_alive;
         self.begin(Waiting::Request, limit);
@@ -200,7 +213,8 @@ impl Connection {
             0 => None,
             1 => Some(Late::Client),
             2 => Some(Late::Node),
-            _ => Some(Late::GivenUp),
+            3 => Some(Late::GivenUp),
+            _ => Some(Late::Call),
         }
     }
 
@@ -301,6 +315,15 @@ impl Connection {
         io::Error::new(io::ErrorKind::TimedOut, "the node took too long")
     }
 
+    /// Ends a call that has had the time that its client gives it.
+    pub(super) fn give_up_call(&self) -> io::Error {
+        self.is_late(Late::Call);
+        self.end_vigil();
+        // Told once; what follows from it may be read and written.
+        self.end_by(u64::MAX);
+        io::Error::new(io::ErrorKind::TimedOut, "the call took longer than its client gives it")
+    }
+
     fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
     }
@@ -310,11 +333,15 @@ impl Connection {
     fn deadline(&self) -> u64 {
         let is_body = self.waiting() == Waiting::Body;
         let judged = if is_body { self.upload.lock().waits(clock::millis()) } else { u64::MAX };
-        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged)
+        let ends_at = self.ends_at.load(Ordering::Relaxed);
+        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged).min(ends_at)
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
     fn look(&self, now: u64) -> Look {
+        if now >= self.ends_at.load(Ordering::Relaxed) {
+            return Look::CallIsOver;
+        }
         let is_body = self.waiting() == Waiting::Body;
         if now >= self.end() || is_body && self.upload.lock().is_too_slow(now) {
             return Look::TimeIsUp;

@@ -171,6 +171,7 @@ impl ClientStream {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match ready!(self.connection.poll_wait(&mut self.alarm, cx)) {
             Look::GivenUp => Poll::Ready(Err(self.connection.give_up_node(Late::GivenUp))),
+            Look::CallIsOver => Poll::Ready(Err(self.connection.give_up_call())),
             Look::GoesOn | Look::TimeIsUp => Poll::Ready(self.expire()),
         }
     }

@@ -194,6 +194,7 @@ fn take_lot(part: &mut HttpTask) -> Option<HttpTask> {
 fn late(connection: &Connection, over: Look) -> io::Error {
     match (over, connection.waiting()) {
         (Look::GivenUp, _) => connection.give_up_node(Late::GivenUp),
+        (Look::CallIsOver, _) => connection.give_up_call(),
         (_, Waiting::Node | Waiting::Continue) => connection.give_up_node(Late::Node),
         (_, Waiting::Request | Waiting::Head | Waiting::Body | Waiting::Nothing) => {
             connection.give_up_client()
