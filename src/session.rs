@@ -55,6 +55,15 @@ pub trait Overlay: Send + Sync + Unpin + 'static {
         real.is_body_empty()
     }
 
+    /// Sends these parts of the answer; whether it is complete with them.
+    fn write(
+        &mut self,
+        real: &mut ServerSession,
+        parts: Vec<HttpTask>,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        real.response_duplex_vec(parts)
+    }
+
     /// Nobody goes on with the session.
     fn dropped(&mut self, _real: Box<ServerSession>) {}
 
@@ -226,7 +235,7 @@ impl<O: Overlay> CustomSession for Overlaid<O> {
     }
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
-        self.real.response_duplex_vec(tasks).await
+        self.overlay.write(&mut self.real, tasks).await
     }
 
     fn response_written(&self) -> Option<&ResponseHeader> {

@@ -151,8 +151,14 @@ impl Arrived {
         let stream = ClientStream::new(channel, Arc::clone(&connection), seat, Arc::clone(&observer));
         if is_http2 {
             connection.await_nothing();
-            let http2 =
-                Http2 { peer: Arc::clone(&peer), service, stopping, cutting: cutting.clone(), observer };
+            let http2 = Http2 {
+                peer: Arc::clone(&peer),
+                connection,
+                service,
+                stopping,
+                cutting: cutting.clone(),
+                observer,
+            };
             cut::serve(http2.serve(stream), &peer, cutting).await;
         } else {
             cut::serve(service.serve(Box::new(stream), &stopping), &peer, cutting).await;

@@ -43,6 +43,8 @@ pub enum Late {
     Node = 2,
     /// The node is given up before its time is over: all that is known of it says that nothing will come.
     GivenUp = 3,
+    /// The time is over that the client gives for its call.
+    Call = 4,
 }
 
 /// What looking after a wait found.
@@ -54,6 +56,8 @@ pub(super) enum Look {
     GivenUp,
     /// Whoever is waited for has had its time.
     TimeIsUp,
+    /// The time is over that the client gives for its call.
+    CallIsOver,
 }
 
 /// How often a node that is waited for is looked after, in milliseconds.
@@ -70,6 +74,8 @@ pub struct Connection {
     since: AtomicU64,
     /// How long it may go on without progress, in milliseconds.
     limit: AtomicU64,
+    /// When the request ends whatever it waits for, in milliseconds of the clock.
+    ends_at: AtomicU64,
     /// How the body of the request comes.
     upload: Mutex<Upload>,
     /// Bytes read while waiting for a head.
@@ -81,6 +87,10 @@ pub struct Connection {
     look_at: AtomicU64,
     /// The answer broke off and its client could not tell by the end of the connection alone.
     is_broken_off: AtomicBool,
+    /// Its client is told why it ends, and may still send meanwhile.
+    is_heard_out: AtomicBool,
+    /// How often its socket has begun or ended to take nothing.
+    stalls: AtomicU64,
 }
 
 impl Deref for Connection {
@@ -98,12 +108,15 @@ impl Connection {
             waiting: AtomicU8::new(0),
             since: AtomicU64::new(0),
             limit: AtomicU64::new(0),
+            ends_at: AtomicU64::new(u64::MAX),
             upload: Mutex::default(),
             head_bytes: AtomicU64::new(0),
             late: AtomicU8::new(0),
             vigil: Mutex::new(None),
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
+            is_heard_out: AtomicBool::new(false),
+            stalls: AtomicU64::new(0),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -181,8 +194,14 @@ impl Connection {
         self.begin(Waiting::Nothing, Duration::MAX);
     }
 
+    /// The client gives its request time until then, in milliseconds of the clock, whatever it waits for.
+    pub fn end_by(&self, at: u64) {
+        self.ends_at.store(at, Ordering::Relaxed);
+    }
+
     /// The answer is complete; the client may begin its next request.
     pub fn await_request(&self) {
+        self.end_by(u64::MAX);
         self.head_bytes.store(0, Ordering::Relaxed);
         let limit = self.listener().timeouts.keep_alive;
         self.begin(Waiting::Request, limit);
@@ -194,7 +213,8 @@ impl Connection {
             0 => None,
             1 => Some(Late::Client),
             2 => Some(Late::Node),
-            _ => Some(Late::GivenUp),
+            3 => Some(Late::GivenUp),
+            _ => Some(Late::Call),
         }
     }
 
@@ -205,6 +225,28 @@ impl Connection {
 
     pub(super) fn is_broken_off(&self) -> bool {
         self.is_broken_off.load(Ordering::Relaxed)
+    }
+
+    /// What still comes is read for a moment when the connection ends, so that no reset overtakes what the client is told.
+    pub(super) fn hear_out(&self) {
+        self.is_heard_out.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_heard_out(&self) -> bool {
+        self.is_heard_out.load(Ordering::Relaxed)
+    }
+
+    /// Whether the socket takes nothing at the moment; told by whoever writes to it, and nobody else.
+    pub(super) fn set_stalled(&self, is_stalled: bool) {
+        let stalls = self.stalls();
+        if (stalls % 2 == 1) != is_stalled {
+            self.stalls.store(stalls + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the socket has begun or ended to take nothing; it takes nothing while that is odd.
+    pub(super) fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::Relaxed)
     }
 
     /// What the connection waits for.
@@ -273,6 +315,15 @@ impl Connection {
         io::Error::new(io::ErrorKind::TimedOut, "the node took too long")
     }
 
+    /// Ends a call that has had the time that its client gives it.
+    pub(super) fn give_up_call(&self) -> io::Error {
+        self.is_late(Late::Call);
+        self.end_vigil();
+        // Told once; what follows from it may be read and written.
+        self.end_by(u64::MAX);
+        io::Error::new(io::ErrorKind::TimedOut, "the call took longer than its client gives it")
+    }
+
     fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
     }
@@ -282,11 +333,15 @@ impl Connection {
     fn deadline(&self) -> u64 {
         let is_body = self.waiting() == Waiting::Body;
         let judged = if is_body { self.upload.lock().waits(clock::millis()) } else { u64::MAX };
-        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged)
+        let ends_at = self.ends_at.load(Ordering::Relaxed);
+        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged).min(ends_at)
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
     fn look(&self, now: u64) -> Look {
+        if now >= self.ends_at.load(Ordering::Relaxed) {
+            return Look::CallIsOver;
+        }
         let is_body = self.waiting() == Waiting::Body;
         if now >= self.end() || is_body && self.upload.lock().is_too_slow(now) {
             return Look::TimeIsUp;

@@ -21,6 +21,11 @@ impl Pace {
         let least = u64::try_from(least).unwrap_or(u64::MAX);
         (least > 0).then_some(Self { least, stretch })
     }
+
+    /// The same with so many bytes less in each stretch.
+    pub(super) fn less(self, bytes: u64) -> Self {
+        Self { least: self.least.saturating_sub(bytes), ..self }
+    }
 }
 
 /// A client that is held to a pace.

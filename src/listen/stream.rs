@@ -171,6 +171,7 @@ impl ClientStream {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match ready!(self.connection.poll_wait(&mut self.alarm, cx)) {
             Look::GivenUp => Poll::Ready(Err(self.connection.give_up_node(Late::GivenUp))),
+            Look::CallIsOver => Poll::Ready(Err(self.connection.give_up_call())),
             Look::GoesOn | Look::TimeIsUp => Poll::Ready(self.expire()),
         }
     }
@@ -226,6 +227,7 @@ impl ClientStream {
                 if self.uptake.written(count as u64, clock::millis) {
                     // The node could not be read meanwhile; its time begins again.
                     self.connection.progressed();
+                    self.connection.set_stalled(false);
                 }
                 Poll::Ready(Ok(count))
             }
@@ -238,6 +240,7 @@ impl ClientStream {
     /// Ready when the client has been too slow to take its answer.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         self.connection.pause_body();
+        self.connection.set_stalled(true);
         let patience = Patience::of(&self.connection.listener());
         let socket = self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd);
         loop {
@@ -334,7 +337,10 @@ impl Drop for ClientStream {
         if self.connection.is_broken_off() || self.connection.is_cut() && !is_between {
             // A plain end would make the answer look complete.
             channel.reset_at_end();
-        } else if self.is_refused || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue) {
+        } else if self.is_refused
+            || self.connection.is_heard_out()
+            || matches!(self.connection.waiting(), Waiting::Body | Waiting::Continue)
+        {
             linger::close(channel, self.seat.take());
         } else {
             channel.say_the_end();

@@ -39,11 +39,13 @@ pub enum Flood {
     Malformed,
     /// Frames that only make work (CVE-2024-27316 and others).
     Frames,
+    /// Frames that are nothing of a request: PING, SETTINGS, PRIORITY and their kin (CVE-2019-9512 and others).
+    Control,
 }
 
 impl Flood {
     /// Every kind.
-    const ALL: [Self; 3] = [Self::Resets, Self::Malformed, Self::Frames];
+    const ALL: [Self; 4] = [Self::Resets, Self::Malformed, Self::Frames, Self::Control];
 
     /// The name, as metrics and logs have it.
     fn as_str(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Flood {
             Self::Resets => "resets",
             Self::Malformed => "malformed",
             Self::Frames => "frames",
+            Self::Control => "control",
         }
     }
 }

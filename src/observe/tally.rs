@@ -201,6 +201,7 @@ mod tests {
             Outcome::NoNode,
             Outcome::Shed,
             Outcome::Refused,
+            Outcome::Deadline,
             Outcome::ClientGone,
             Outcome::Internal,
         ];

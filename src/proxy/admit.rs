@@ -49,6 +49,7 @@ pub(super) fn admit(session: &mut Session, context: &mut Context, current: &Curr
         route.pool.budget().request(clock::millis());
     }
     hold_to_pace(session, context);
+    give_time(session, context);
     let affinity = Affinity::of(session, context);
     if let Some(admitted) = &mut context.admitted {
         admitted.affinity = affinity;
@@ -70,6 +71,13 @@ fn hold_to_pace(session: &Session, context: &Context) {
     let content = session.req_header().headers.get(header::CONTENT_TYPE);
     let is_call = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
     connection.hold_to(Pace::new(rate, limits.body_rate_time).filter(|_| !is_call));
+}
+
+/// A call of gRPC ends when its client says so, whatever it waits for.
+fn give_time(session: &Session, context: &Context) {
+    if let (Some(connection), Some(left)) = (&context.connection, context.time_left(session)) {
+        connection.end_by(clock::millis().saturating_add(clock::to_millis(left)));
+    }
 }
 
 /// Refuses what the parts of a request of HTTP/2 leave unclear. With HTTP/1 the front door has read every byte before.

@@ -292,7 +292,6 @@ pub(super) fn await_head(session: &Session, context: &Context) {
     request.is_replayable = replay::is_possible(session, context);
     let patience = context.attempts.patience(request, &route.retry, &route.pool);
     let limit = route.timeouts.first_byte;
-    let limit = context.time_left(session).map_or(limit, |left| left.min(limit));
     connection.await_head(limit, Vigil::new(&member.node, patience, now, is_slow), now);
 }
 

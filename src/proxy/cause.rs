@@ -36,6 +36,8 @@ pub(super) enum Cause {
     FirstAnswer(StatusCode),
     /// Its answer broke off, and that of another node does not go on where it did.
     Unfinished(Mismatch),
+    /// The time is over that the client gives for its call.
+    Deadline,
     /// The client left.
     ClientGone,
     /// Something went wrong in bookend itself.
@@ -62,6 +64,7 @@ impl Cause {
                 Reach::Truncated => None,
             },
             Self::FirstAnswer(status) => Some(*status),
+            Self::Deadline => Some(StatusCode::GATEWAY_TIMEOUT),
             Self::Unfinished(_) | Self::ClientGone => None,
             Self::Internal => Some(StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -77,6 +80,7 @@ impl Cause {
             Self::Node(reach) => Outcome::Failed(*reach),
             Self::FirstAnswer(status) => Outcome::Failed(Reach::Answered(*status)),
             Self::Internal => Outcome::Internal,
+            Self::Deadline => Outcome::Deadline,
             Self::ClientGone => Outcome::ClientGone,
             Self::NoRoute
             | Self::Malformed(_)
@@ -112,6 +116,7 @@ impl fmt::Display for Cause {
             Self::Node(reach) => write!(f, "node failed: {}", reach.as_str()),
             Self::FirstAnswer(status) => write!(f, "answered {} and no better answer", status.as_u16()),
             Self::Unfinished(mismatch) => write!(f, "node failed: truncated, and another's {mismatch}"),
+            Self::Deadline => f.write_str("the client's deadline has passed"),
             Self::ClientGone => f.write_str("client gone"),
             Self::Internal => f.write_str("internal error"),
         }

@@ -43,10 +43,14 @@ pub(super) fn body_too_large(context: &mut Context) -> Box<Error> {
     Error::new_down(ErrorType::HTTPStatus(StatusCode::PAYLOAD_TOO_LARGE.as_u16()))
 }
 
-/// The client left, or did not go on with its body, while its request waited for a node.
+/// The client left, did not go on with its body, or has no more time, while its request waited for a node.
 pub(super) fn left_while_waiting(mut error: Box<Error>, context: &mut Context) -> Box<Error> {
     let late = context.connection.as_ref().and_then(|connection| connection.take_late());
-    context.end(if late == Some(Late::Client) { Cause::BodyTooSlow } else { Cause::ClientGone });
+    context.end(match late {
+        Some(Late::Client) => Cause::BodyTooSlow,
+        Some(Late::Call) => Cause::Deadline,
+        Some(Late::Node | Late::GivenUp) | None => Cause::ClientGone,
+    });
     error.as_down();
     error.set_retry(false);
     error
@@ -93,6 +97,10 @@ pub(super) fn broken(
             context.end(Cause::BodyTooSlow);
             None
         }
+        (Some(Late::Call), _) => {
+            context.end(Cause::Deadline);
+            None
+        }
         (Some(Late::Node | Late::GivenUp), _) if is_under_way(session, context) => Some(Reach::Truncated),
         (Some(Late::Node | Late::GivenUp), _) => Some(Reach::Silent),
         (None, ErrorSource::Upstream) if matches!(known, Some(Known::Refused | Known::Over)) => {
@@ -109,10 +117,7 @@ pub(super) fn broken(
     let circumstance = match late {
         _ if context.body.watch.is_given_up() => Circumstance::NodeIsOut,
         Some(Late::GivenUp) => Circumstance::NodeIsOut,
-        Some(Late::Node) if context.time_left(session).is_some_and(|left| left.is_zero()) => {
-            Circumstance::TimeIsUp
-        }
-        Some(Late::Client | Late::Node) => Circumstance::of_connection(was_pooled),
+        Some(Late::Client | Late::Node | Late::Call) => Circumstance::of_connection(was_pooled),
         None => match known {
             Some(Known::Over) => Circumstance::ConnectionOver,
             Some(Known::Refused) => Circumstance::Unbegun,

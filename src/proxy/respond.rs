@@ -23,7 +23,7 @@ const NONE: &str = "none";
 pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora::Result<()> {
     let Some(status) = context.status() else { return Ok(()) };
     if session.response_written().is_some_and(|head| !head.status.is_informational()) {
-        return Ok(());
+        return end_begun(session, context, status).await;
     }
     if !session.as_mut().is_body_done() || context.attempts.count() > 0 || context.is_last_answer() {
         session.set_keepalive(None);
@@ -68,20 +68,34 @@ async fn end_call(session: &mut Session, answer: &Answer<'_>) -> pingora::Result
     let mut head = ResponseHeader::build(StatusCode::OK, Some(5))?;
     head.insert_header(header::CONTENT_TYPE, headers::GRPC)?;
     head.insert_header(RequestId::HEADER, answer.id)?;
-    let (code, why) = (headers::grpc_status_of(answer.status), answer.detail());
     if session.req_header().version < Version::HTTP_2 {
         // Nobody who speaks gRPC; without trailers all has to stand in the head.
-        head.insert_header(headers::GRPC_STATUS, code.to_string())?;
-        head.insert_header(headers::GRPC_MESSAGE, why)?;
+        for (name, value) in &call_ended(answer.status) {
+            head.insert_header(name.clone(), value.clone())?;
+        }
         head.insert_header(header::CONTENT_LENGTH, 0)?;
         session.write_response_header(Box::new(head), false).await?;
         return session.write_response_body(Some(Bytes::new()), true).await;
     }
-    let mut trailers = HeaderMap::new();
-    trailers.insert(headers::GRPC_STATUS, HeaderValue::from(u16::from(code)));
-    trailers.insert(headers::GRPC_MESSAGE, HeaderValue::from_static(why));
     session.write_response_header(Box::new(head), false).await?;
-    session.as_mut().write_response_trailers(trailers).await
+    session.as_mut().write_response_trailers(call_ended(answer.status)).await
+}
+
+/// Ends a call of gRPC whose answer has begun and whose time is over, where its protocol has words for that.
+async fn end_begun(session: &mut Session, context: &Context, status: StatusCode) -> pingora::Result<()> {
+    if context.cause != Some(Cause::Deadline) || session.req_header().version < Version::HTTP_2 {
+        return Ok(());
+    }
+    session.as_mut().write_response_trailers(call_ended(status)).await
+}
+
+/// What a client of gRPC is told of a call that ended with this status.
+fn call_ended(status: StatusCode) -> HeaderMap {
+    let why = Answer { status, kind: Kind::Text, id: "" }.detail();
+    let mut told = HeaderMap::new();
+    told.insert(headers::GRPC_STATUS, HeaderValue::from(u16::from(headers::grpc_status_of(status))));
+    told.insert(headers::GRPC_MESSAGE, HeaderValue::from_static(why));
+    told
 }
 
 /// Publishes what became of the request.

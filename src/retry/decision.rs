@@ -97,14 +97,11 @@ impl Policy {
     fn may_repeat(&self, request: Request, failure: Failure, progress: &Progress) -> bool {
         let repeatable = request.repeatability != Repeatability::Unsafe;
         match failure.reach {
-            // Of what a node has not begun, some may have been on its way.
-            _ if failure.circumstance == Circumstance::TimeIsUp => false,
             Reach::NotSent => match failure.circumstance {
                 Circumstance::Unbegun | Circumstance::ConnectionOver => request.is_replayable,
                 Circumstance::Usual
                 | Circumstance::PooledConnection
                 | Circumstance::NodeIsOut
-                | Circumstance::TimeIsUp
                 | Circumstance::OwnLack => true,
             },
             Reach::Truncated => request.is_replayable && request.is_finishable,
@@ -156,7 +153,6 @@ impl Progress {
                     Circumstance::Usual
                     | Circumstance::PooledConnection
                     | Circumstance::Unbegun
-                    | Circumstance::TimeIsUp
                     | Circumstance::ConnectionOver
                     | Circumstance::OwnLack => self.broken += 1,
                 }

@@ -23,6 +23,8 @@ pub enum Outcome {
     Shed,
     /// The request was refused for its own sake: no route, too large, too slow, not HTTP.
     Refused,
+    /// The time was over that the client itself gives, as calls of gRPC do, before its answer was complete.
+    Deadline,
     /// The client left before its answer was complete.
     ClientGone,
     /// bookend itself went wrong.
@@ -67,6 +69,7 @@ impl Outcome {
             Self::NoNode => "no_node",
             Self::Shed => "shed",
             Self::Refused => "refused",
+            Self::Deadline => "deadline",
             Self::ClientGone => "client_gone",
             Self::Internal => "internal",
         }
@@ -74,7 +77,7 @@ impl Outcome {
 
     /// The same of an outcome as a word; one that is not known is one that somebody should look at.
     pub fn is_failure(word: &str) -> bool {
-        !word.starts_with("saved_") && !matches!(word, "served" | "refused" | "client_gone")
+        !word.starts_with("saved_") && !matches!(word, "served" | "refused" | "deadline" | "client_gone")
     }
 
     /// Whether a retry hid a node's failure from the client.
@@ -88,7 +91,7 @@ impl Outcome {
             Self::NodeError | Self::Failed(_) | Self::Cut | Self::NoNode | Self::Shed | Self::Internal => {
                 true
             }
-            Self::Served | Self::Saved(_) | Self::Refused | Self::ClientGone => false,
+            Self::Served | Self::Saved(_) | Self::Refused | Self::Deadline | Self::ClientGone => false,
         }
     }
 }

@@ -43,8 +43,6 @@ pub enum Circumstance {
     Unbegun,
     /// The connection that requests share ended in order before the node took it, which says nothing of the node.
     ConnectionOver,
-    /// The time was over that the client itself gives, as calls of gRPC do.
-    TimeIsUp,
     /// bookend itself had no descriptor or port left for it.
     OwnLack,
 }
@@ -57,7 +55,7 @@ impl Circumstance {
 
     /// Whether nobody is to blame, or whoever is has been found out otherwise.
     pub fn is_of_nobody(self) -> bool {
-        matches!(self, Self::OwnLack | Self::NodeIsOut | Self::ConnectionOver | Self::TimeIsUp)
+        matches!(self, Self::OwnLack | Self::NodeIsOut | Self::ConnectionOver)
     }
 }
 

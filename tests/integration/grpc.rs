@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::support::{Answer, Bookend, Client, H2Node, Reply, Site, until};
+use crate::support::{Answer, Bookend, Client, H2Node, Reply, Site, eventually, request_bytes, until};
 
 /// A call, as HTTP/1.1 can carry it: it shows what is in the head of an answer, and not what follows its body.
 fn call(bookend: &Bookend, more: &str) -> Answer {
@@ -60,6 +60,7 @@ fn call_whose_time_is_over_ends_by_itself_and_is_cancelled() {
     }
     assert_eq!(slow.count() + other.count(), 5, "no second node is asked");
     assert!(!bookend.logs().contains("ejected"), "the client's time says nothing of the nodes");
+    until("they are counted as what they are", || ended_by(&bookend, "deadline") == 5);
     let told =
         slow.received().into_iter().chain(other.received()).map(|came| came.headers["grpc-timeout"].clone());
     for told in told {
@@ -67,6 +68,76 @@ fn call_whose_time_is_over_ends_by_itself_and_is_cancelled() {
         let micros: u64 = told.strip_suffix('u').unwrap().parse().unwrap();
         assert!(micros <= 50_000, "{told}");
     }
+}
+
+/// Requests that ended with this outcome.
+fn ended_by(bookend: &Bookend, outcome: &str) -> u64 {
+    let metrics = String::from_utf8(bookend.ask("/metrics")).unwrap();
+    let label = format!("outcome=\"{outcome}\"");
+    let lines =
+        metrics.lines().filter(|line| line.starts_with("bookend_requests_total{") && line.contains(&label));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn call_whose_time_is_over_waits_for_no_place() {
+    let node = H2Node::start(|_| Reply::Nothing);
+    let limited = site(&[]).with_node(node.address(), "max_in_flight: 1");
+    let bookend = Bookend::start(&limited.with_pool("queue: { target: 10s }"));
+    let mut first = Client::connect(bookend.address());
+    first.send(request_bytes("POST", "/", "Content-Type: application/grpc\r\n", b"12345"));
+    until("the node has the first", || node.count() == 1);
+    assert_eq!(status(&call(&bookend, "grpc-timeout: 50m\r\n")), (200, Some("4".to_owned())));
+    until("it is counted as what it is", || ended_by(&bookend, "deadline") == 1);
+    assert_eq!((ended_by(&bookend, "shed"), node.count()), (0, 1));
+    drop(first);
+    until("whoever left is counted as that", || ended_by(&bookend, "client_gone") == 1);
+}
+
+#[test]
+fn call_whose_time_is_over_waits_for_no_node() {
+    let gone = H2Node::start(|_| Reply::Nothing);
+    let bookend = Bookend::start(&site(&[&gone]).with_pool("queue: { max_wait: 20s }"));
+    drop(gone);
+    assert_eq!(status(&call(&bookend, "grpc-timeout: 50m\r\n")), (200, Some("4".to_owned())));
+    until("it is counted as what it is", || ended_by(&bookend, "deadline") == 1);
+}
+
+#[test]
+fn call_that_has_begun_ends_when_its_client_says_so() {
+    let node = H2Node::start(|_| Reply::Echo(trailers("0")));
+    let bookend = Bookend::start(&site(&[&node]).with_listener("http2: true"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut calls = 0;
+    // On a busy machine the time may be over before the answer begins.
+    let messages = eventually("a call begins in time", || {
+        calls += 1;
+        let (messages, status) = runtime.block_on(begun_call(&bookend, "400m"));
+        assert_eq!(status.as_deref(), Some("4"));
+        (!messages.is_empty()).then_some(messages)
+    });
+    assert_eq!(messages, b"hello");
+    until("all of them are counted", || ended_by(&bookend, "deadline") == calls);
+}
+
+/// What comes of a call whose client says nothing more after its first message: the messages, and how it ended.
+async fn begun_call(bookend: &Bookend, time: &str) -> (Vec<u8>, Option<String>) {
+    let stream = tokio::net::TcpStream::connect(bookend.address()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post("http://site.test/shop.Basket/Watch")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", time);
+    let mut sender = sender.ready().await.unwrap();
+    let (answer, mut upload) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+    upload.send_data(Bytes::from_static(b"hello"), false).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    let mut messages = Vec::new();
+    while let Some(piece) = body.data().await {
+        messages.extend_from_slice(&piece.unwrap());
+    }
+    let told = body.trailers().await.unwrap();
+    (messages, told.and_then(|told| Some(told.get("grpc-status")?.to_str().unwrap().to_owned())))
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod headers;
 mod health;
 mod hostile_admin;
 mod http2;
+mod http2_floods;
 mod incidents;
 mod journal;
 mod kills;

@@ -411,7 +411,7 @@ fn stop_lets_those_finish_who_wait_for_a_place() {
     let asked = [occupy(&bookend, &node), ask(bookend.address(), "/")];
     until_in_line(&bookend, 1);
     bookend.terminate();
-    bookend.wait_for_log("stopping");
+    until("nobody is let in any more", || Client::try_connect(bookend.address()).is_err());
     turnstile.let_through(2);
     for asked in asked {
         let answer = asked.join().unwrap();

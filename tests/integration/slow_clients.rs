@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::frames::{DATA, Frames, RST_STREAM, call, get, room};
 use crate::support::{Bookend, Client, Gate, Load, Next, Origin, PATIENCE, Port, Site, eventually, until};
 
 /// Between two pieces of a client that is slow.
@@ -172,4 +173,70 @@ fn crowd_of_slow_clients_is_sent_away_and_nobody_else_notices() {
     assert!(head >= 20 && body >= 20, "{head} heads and {body} bodies were too slow");
     assert_eq!(head + body + refused, 80);
     until("their places are free", || bookend.metric("bookend_connections") == 0);
+}
+
+/// Answers by HTTP/2 have to be taken with 64 KiB a second, and are looked at every two seconds.
+const STREAMS: [&str; 3] = ["http2: true", "timeouts: { write: 2s }", "limits: { answer_rate: 64KiB }"];
+
+/// `SETTINGS_INITIAL_WINDOW_SIZE` of 1 KiB.
+const NARROW: &[u8] = &[0, 4, 0, 0, 4, 0];
+
+/// A node whose answers come in little pieces, each of which is soon taken even where the window is narrow.
+fn in_pieces() -> Origin {
+    Origin::start(|call| {
+        call.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 4 << 20));
+        for _ in 0..4096 {
+            call.write([b'x'; 1024]);
+        }
+        Next::KeepAlive
+    })
+}
+
+#[test]
+fn stream_whose_client_hardly_opens_its_window_is_cut_alone() {
+    let node = in_pieces();
+    let site = STREAMS.iter().fold(Site::of(&[&node]), |site, line| site.with_listener(line));
+    let bookend = Bookend::start(&site);
+    let mut client = Frames::connect(bookend.address(), NARROW);
+    client.send(&room(0, 1 << 30));
+    client.send(&get(1));
+    let mut reader = client.reader();
+    let reset = thread::spawn(move || reader.until(RST_STREAM).stream);
+    eventually("the stream is cut", || {
+        thread::sleep(TICK);
+        client.send(&room(1, 400));
+        reset.is_finished().then_some(())
+    });
+    assert_eq!(reset.join().unwrap(), 1);
+    until("it is counted", || too_slow(&bookend, "answer") == 1);
+    client.send(&[get(3), room(3, 1 << 30)].concat());
+    let mut left = 4 << 20;
+    while left > 0 {
+        let data = client.until(DATA);
+        left -= if data.stream == 3 { data.payload.len() } else { 0 };
+    }
+    assert_eq!(too_slow(&bookend, "answer"), 1);
+}
+
+#[test]
+fn call_whose_client_is_slow_is_not_cut_for_that() {
+    let node = in_pieces();
+    let [http2, ..] = STREAMS;
+    let site = Site::of(&[&node]).with_listener(http2);
+    let site = site.with_listener("timeouts: { write: 1s }").with_listener("limits: { answer_rate: 1MiB }");
+    let bookend = Bookend::start(&site);
+    let mut client = Frames::connect(bookend.address(), NARROW);
+    client.send(&[room(0, 1 << 30), call(1)].concat());
+    let mut reader = client.reader();
+    let reset = thread::spawn(move || [(); 2].map(|()| reader.until(RST_STREAM).stream));
+    // Two after the call are cut, one after the other.
+    for stream in [3, 5] {
+        client.send(&get(stream));
+        until("the stream is cut", || {
+            thread::sleep(TICK);
+            client.send(&[room(1, 10_000), room(stream, 400)].concat());
+            too_slow(&bookend, "answer") == u64::from(stream / 2)
+        });
+    }
+    assert_eq!(reset.join().unwrap(), [3, 5]);
 }

@@ -4,8 +4,11 @@
 //! each stream gets a [`Connection`] of its own, as if it had come alone, so that all above treats both versions alike; the
 //! time that it may wait is kept by what is laid over its session ([`Timed`]).
 
+mod download;
+mod frames;
 mod streams;
 mod timed;
+mod watched;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,6 +26,7 @@ use tokio::time::timeout;
 
 use self::streams::{Place, Streams};
 use self::timed::Timed;
+use self::watched::Watched;
 use super::alarm::Alarm;
 use super::connection::Connection;
 use super::cut;
@@ -30,6 +34,7 @@ use super::peer::Peer;
 use super::shard::Serve;
 use super::stream::{ClientStream, hidden};
 use crate::clock;
+use crate::headers;
 use crate::observe::{Flood, Observer};
 use crate::session;
 
@@ -43,6 +48,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A connection that speaks HTTP/2.
 pub(super) struct Http2 {
     pub(super) peer: Arc<Peer>,
+    /// What is known of the connection below its streams.
+    pub(super) connection: Arc<Connection>,
     pub(super) service: Arc<dyn Serve>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) cutting: watch::Receiver<bool>,
@@ -57,8 +64,8 @@ enum Event {
     Request(Box<HttpSession>),
     /// What came is none.
     Malformed,
-    /// A stream has ended.
-    Ended,
+    /// A stream has ended, or the client has shown what it is.
+    Changed,
     /// Nothing, for as long as that may go on.
     Quiet,
     /// The reader of frames has had enough of the client.
@@ -75,9 +82,10 @@ impl Http2 {
             let listener = self.peer.listener();
             (options(listener.limits.streams, listener.limits.head), listener.timeouts.head)
         };
-        // Who cannot even begin is nobody's client.
-        let Ok(Ok(wire)) = timeout(head, handshake(Box::new(stream), Some(options))).await else { return };
         let streams = Arc::<Streams>::default();
+        let stream = Box::new(Watched::new(stream, Arc::clone(&streams)));
+        // Who cannot even begin is nobody's client.
+        let Ok(Ok(wire)) = timeout(head, handshake(stream, Some(options))).await else { return };
         self.accept(wire, socket, &streams, head).await;
         streams.all_ended().await;
     }
@@ -99,7 +107,7 @@ impl Http2 {
                 biased;
                 _ = &mut stopping, if !is_ending => Event::Stopping,
                 event = request(&mut wire, &next.1, streams.have_room(self.most())) => event,
-                () = streams.one_ended() => Event::Ended,
+                () = streams.changed() => Event::Changed,
                 () = poll_fn(|cx| alarm.poll(cx, quiet_until)) => Event::Quiet,
             };
             match event {
@@ -109,20 +117,17 @@ impl Http2 {
                     self.spawn(session, connection, streams.enter());
                 }
                 Event::Malformed => streams.malformed(clock::millis()),
-                Event::Ended if streams.are_none() => {
+                Event::Changed if streams.are_none() => {
                     let limit = if is_ending { LAST_WORDS } else { self.peer.listener().timeouts.keep_alive };
                     quiet_until = in_millis(limit);
                 }
-                Event::Ended => {}
+                Event::Changed => {}
                 Event::Stopping | Event::Quiet if !is_ending => {
                     is_ending = true;
                     wire.graceful_shutdown();
                     quiet_until = if streams.are_none() { in_millis(LAST_WORDS) } else { u64::MAX };
                 }
-                Event::Flood => {
-                    let client = self.peer.client().map(|client| client.ip());
-                    return self.observer.flooded(client, Flood::Frames);
-                }
+                Event::Flood => return self.tell(Flood::Frames),
                 Event::Stopping | Event::Quiet | Event::Over => return,
             }
             if let Some(flood) = streams.flood() {
@@ -151,20 +156,30 @@ impl Http2 {
         // Of all that takes its time only the writing waits where nothing of ours is asked.
         session.set_write_timeout(Some(connection.listener().timeouts.write));
         connection.await_body();
+        let is_call = headers::is_grpc(&session.req_header().headers);
         let real = Box::new(ServerSession::new_http2(*session));
         let (service, peer) = (Arc::clone(&self.service), Arc::clone(&self.peer));
         let (stopping, cutting) = (self.stopping.clone(), self.cutting.clone());
+        let timed = Timed::new(connection, Arc::clone(&self.connection), place, Arc::clone(&self.observer));
+        // Whoever makes a call takes its messages when it is done with those before, as it sends them.
+        let timed = if is_call { timed.at_will() } else { timed };
         tokio::spawn(async move {
-            let session = session::overlay(real, Timed::new(connection, place));
+            let session = session::overlay(real, timed);
             cut::serve(service.serve_request(session, &stopping), &peer, cutting).await;
         });
     }
 
     /// Ends the connection of a client that does nothing but harm.
     async fn turn_away(&self, mut wire: Wire<Stream, Bytes>, flood: Flood) {
-        self.observer.flooded(self.peer.client().map(|client| client.ip()), flood);
+        self.tell(flood);
         wire.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         let _ = timeout(LAST_WORDS, poll_fn(|cx| wire.poll_closed(cx))).await;
+    }
+
+    /// Tells of a client whose connection ends with a word to it.
+    fn tell(&self, flood: Flood) {
+        self.observer.flooded(self.peer.client().map(|client| client.ip()), flood);
+        self.connection.hear_out();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The streams of one connection, and what their client does with them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -23,8 +23,9 @@ const MALFORMED: u32 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     open: AtomicUsize,
-    ended: Notify,
+    changed: Notify,
     conduct: Mutex<Conduct>,
+    has_idle_frames: AtomicBool,
 }
 
 /// A stream, counted until dropped.
@@ -58,15 +59,15 @@ impl Streams {
         self.open.load(Ordering::Relaxed) == 0
     }
 
-    /// Ready once a stream has ended.
-    pub(super) async fn one_ended(&self) {
-        self.ended.notified().await;
+    /// Ready once a stream has ended, or the client has sent too many frames that are good for nothing.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Ready once there is none.
     pub(super) async fn all_ended(&self) {
         while !self.are_none() {
-            self.one_ended().await;
+            self.changed().await;
         }
     }
 
@@ -75,8 +76,17 @@ impl Streams {
         self.conduct.lock().at(now).malformed += 1;
     }
 
+    /// The client has sent too many frames that are good for nothing.
+    pub(super) fn idle_frames(&self) {
+        self.has_idle_frames.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
     /// What the client does that nobody has to put up with, if it does.
     pub(super) fn flood(&self) -> Option<Flood> {
+        if self.has_idle_frames.load(Ordering::Relaxed) {
+            return Some(Flood::Control);
+        }
         self.conduct.lock().flood()
     }
 }
@@ -91,7 +101,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
-        self.0.ended.notify_one();
+        self.0.changed.notify_one();
     }
 }
 
@@ -117,7 +127,7 @@ mod tests {
     use super::*;
 
     fn conduct(requests: u32, resets: u32, malformed: u32) -> Option<Flood> {
-        Conduct { since: 0, requests, resets, malformed }.flood()
+        Conduct { requests, resets, malformed, ..Conduct::default() }.flood()
     }
 
     #[test]

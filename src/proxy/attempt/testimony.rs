@@ -149,7 +149,7 @@ impl<'a> Hearing<'a> {
     /// A failure counts as a slow answer: a node that fails at once would be the fastest of all.
     fn note_failure(&self, attempt: &Attempt, failure: Failure) {
         let is_its_own = match (failure.circumstance, failure.reach) {
-            (Circumstance::OwnLack | Circumstance::ConnectionOver | Circumstance::TimeIsUp, _) => false,
+            (Circumstance::OwnLack | Circumstance::ConnectionOver, _) => false,
             (_, Reach::Answered(status)) => is_failure(status),
             (_, Reach::NotSent | Reach::PartSent | Reach::MaybeSent | Reach::Silent) => true,
             (_, Reach::Nonsense | Reach::Truncated) => true,

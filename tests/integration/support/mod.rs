@@ -3,6 +3,7 @@
 mod bookend;
 mod client;
 mod directory;
+pub(crate) mod frames;
 mod gate;
 mod h2_node;
 mod load;

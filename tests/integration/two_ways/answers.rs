@@ -125,6 +125,8 @@ const ANSWERS: &[(&str, Seen)] = &[
     ("HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello", Plain(200, "hello")),
     ("HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello", Plain(200, "hello")),
     ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", Plain(200, "hello")),
+    // Nobody shows us a chunk without a size, which counts as the last one (docs/decisions.md).
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n\r\n\r\n", Plain(200, "hello")),
     // Plain answers.
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", Plain(200, "hello")),
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\nhidden", Plain(200, "hello")),
