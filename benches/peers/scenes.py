@@ -62,7 +62,7 @@ class Site:
 def idle(site):
     """Memory while ten thousand clients are connected and ask nothing."""
     # A proxy wants two for each client, and some.
-    crowd = min(CROWD, allow_descriptors(2 * CROWD + 1_000) // 2 - 500)
+    crowd = min(CROWD, allow_descriptors(2 * CROWD + 2_000) // 2 - 1_000)
 
     def play(program):
         with site.running(program, variants.crowded(crowd)) as process:
