@@ -43,7 +43,7 @@ algorithms: ## the algorithms beside each other in made-up time; writes the tabl
 	@scripts/setup build
 	BOOKEND_ALGORITHMS=write $(CARGO) test --locked --profile quick --test algorithms -- --nocapture table
 
-faults: ## every fault of a node under load, with latencies: about a quarter of an hour; FAULTS='killed' chooses
+faults: ## every fault of a node under load, with latencies: about half an hour; FAULTS='killed' chooses
 	@scripts/setup build
 	BOOKEND_FAULTS=long $(CARGO) test --locked --profile quick --test faults -- $(FAULTS)
 
