@@ -141,9 +141,18 @@ struct Arrived {
 
 impl Arrived {
     /// Hears whose connection it is, agrees on keys where TLS is spoken, and serves it until it is done.
+    ///
+    /// What only some connections need is in boxes: a future has room for the largest of its branches, and there are as many
+    /// of these as there are idle clients.
     async fn serve(mut self, socket: Socket, service: Arc<dyn Serve>) {
         let Ok(local) = socket.local_addr() else { return };
-        let Some(socket) = self.introduce(socket).await else { return };
+        let socket = match self.duty {
+            Duty::Nothing => socket,
+            Duty::Introduce | Duty::SpeakForItself => match Box::pin(self.introduce(socket)).await {
+                Some(socket) => socket,
+                None => return,
+            },
+        };
         let Some((channel, security, is_http2)) = self.agree(socket).await else { return };
         let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
         let peer = Arc::new(Peer::new(client, local, settings, security, stopping.clone()));
@@ -159,7 +168,7 @@ impl Arrived {
                 cutting: cutting.clone(),
                 observer,
             };
-            cut::serve(http2.serve(stream), &peer, cutting).await;
+            cut::serve(Box::pin(http2.serve(stream)), &peer, cutting).await;
         } else {
             cut::serve(service.serve(Box::new(stream), &stopping), &peer, cutting).await;
         }
@@ -168,7 +177,7 @@ impl Arrived {
     /// Agrees on keys where TLS is spoken, and on the version of HTTP; `None` if there is nobody to serve.
     async fn agree(&mut self, socket: Socket) -> Option<(Channel, Option<Security>, bool)> {
         if self.tls.is_some() {
-            let agreed = self.secure(socket).await?;
+            let agreed = Box::pin(self.secure(socket)).await?;
             return Some((agreed.channel, Some(agreed.security), agreed.is_http2));
         }
         if !self.settings.load().http2 {
@@ -176,7 +185,7 @@ impl Arrived {
         }
         let limit = self.settings.load().timeouts.head;
         let begins = tokio::select! {
-            begins = begins_http2(socket, limit) => begins?,
+            begins = Box::pin(begins_http2(socket, limit)) => begins?,
             _ = self.stopping.wait_for(|&is_stopping| is_stopping) => return None,
         };
         Some((Channel::Plain(begins.0), None, begins.1))
