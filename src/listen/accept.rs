@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use super::channel::Channel;
 use super::connection::Connection;
+use super::cut::{self, Ending};
 use super::handshake::{Agreed, Broken, begins_http2, secure};
 use super::http2::Http2;
 use super::introduction::{self, Duty, Unheard};
@@ -23,7 +25,7 @@ use super::refusal::Refusal;
 use super::shard::{Serve, Shard, place};
 use super::socket::{Bound, Listening, Socket};
 use super::stream::ClientStream;
-use super::{cut, linger};
+use super::{http1, linger};
 use crate::config;
 use crate::model::ListenAddress;
 use crate::observe::{Introduction, Limit, Observer};
@@ -41,7 +43,7 @@ pub(super) struct Acceptor {
     pub(super) tls: Arc<ArcSwapOption<Terminator>>,
     pub(super) stopping: watch::Receiver<bool>,
     /// Turns true when what is under way has had its time.
-    pub(super) cutting: watch::Receiver<bool>,
+    pub(super) ending: watch::Receiver<Ending>,
     pub(super) shards: Arc<[Shard]>,
     /// The number of its shard.
     pub(super) own: usize,
@@ -106,7 +108,7 @@ impl Acceptor {
             settings: Arc::clone(&self.settings),
             tls: self.tls.load_full(),
             stopping: self.stopping.clone(),
-            cutting: self.cutting.clone(),
+            ending: self.ending.clone(),
             observer: Arc::clone(&self.observer),
         };
         let (service, presence) = (shard.serve(), shard.enter());
@@ -135,7 +137,7 @@ struct Arrived {
     settings: Arc<ArcSwap<config::Listener>>,
     tls: Option<Arc<Terminator>>,
     stopping: watch::Receiver<bool>,
-    cutting: watch::Receiver<bool>,
+    ending: watch::Receiver<Ending>,
     observer: Arc<Observer>,
 }
 
@@ -154,7 +156,7 @@ impl Arrived {
             },
         };
         let Some((channel, security, is_http2)) = self.agree(socket).await else { return };
-        let Self { client, seat, settings, stopping, cutting, observer, .. } = self;
+        let Self { client, seat, settings, stopping, ending, observer, .. } = self;
         let peer = Arc::new(Peer::new(client, local, settings, security, stopping.clone()));
         let connection = Arc::new(Connection::new(Arc::clone(&peer)));
         let stream = ClientStream::new(channel, Arc::clone(&connection), seat, Arc::clone(&observer));
@@ -165,12 +167,12 @@ impl Arrived {
                 connection,
                 service,
                 stopping,
-                cutting: cutting.clone(),
+                ending: ending.clone(),
                 observer,
             };
-            cut::serve(Box::pin(http2.serve(stream)), &peer, cutting).await;
+            cut::serve(Box::pin(http2.serve(stream)).as_mut(), &peer, ending).await;
         } else {
-            cut::serve(service.serve(Box::new(stream), &stopping), &peer, cutting).await;
+            cut::serve(pin!(http1::serve(stream, &*service, &stopping)), &peer, ending).await;
         }
     }
 
@@ -198,14 +200,14 @@ impl Arrived {
             (Duty::Nothing, _) | (_, None) => return Some(socket),
             (Duty::Introduce, Some(proxy)) => tokio::select! {
                 heard = introduction::hear(&mut socket, proxy.timeout) => heard,
-                _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+                _ = self.ending.wait_for(|&ending| ending == Ending::All) => return None,
             },
             (Duty::SpeakForItself, Some(_)) => tokio::select! {
                 heard = introduction::refuse(&mut socket, settings.timeouts.head) => match heard {
                     Ok(()) => return Some(socket),
                     Err(unheard) => Err(unheard),
                 },
-                _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+                _ = self.ending.wait_for(|&ending| ending == Ending::All) => return None,
             },
         };
         match heard {
@@ -240,7 +242,7 @@ impl Arrived {
         let limit = self.settings.load().timeouts.handshake;
         let shaken = tokio::select! {
             shaken = secure(socket, terminator, limit) => shaken,
-            _ = self.cutting.wait_for(|&is_cut| is_cut) => return None,
+            _ = self.ending.wait_for(|&ending| ending == Ending::All) => return None,
         };
         match shaken {
             Ok(agreed) => {

@@ -56,6 +56,16 @@ impl Channel {
         }
     }
 
+    /// Ready once it is worth while to read. A socket that `is_new` is asked, as it counts as ready until it was.
+    pub(super) fn poll_begins(&mut self, is_new: bool, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Plain(socket) if is_new => socket.poll_look(cx).map(drop),
+            Self::Plain(socket) => socket.poll_readable(cx),
+            // What can be read of the socket may be of TLS alone.
+            Self::Tls(sealed) => sealed.poll_look(cx).map(drop),
+        }
+    }
+
     /// Ready with whether there is anything to read; if not, the client has ended. Takes nothing from whoever reads.
     pub(super) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         match self {

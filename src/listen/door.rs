@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::accept::Acceptor;
 use super::bind::{Sockets, bind};
+use super::cut::Ending;
 use super::limits::Limits;
 use super::shard::Shard;
 use super::socket::Bound;
@@ -33,7 +34,7 @@ pub struct FrontDoor {
     /// Accept loops that were told to stop and may still hold their address.
     closing: Vec<JoinHandle<()>>,
     /// Turns true when what is under way has had its time.
-    cutting: watch::Sender<bool>,
+    ending: watch::Sender<Ending>,
     shards: Arc<[Shard]>,
     limits: Arc<Limits>,
     passed: Arc<Passed>,
@@ -64,8 +65,8 @@ impl FrontDoor {
         limits: Arc<Limits>,
         observer: Arc<Observer>,
     ) -> Self {
-        let (closing, cutting) = (Vec::new(), watch::Sender::new(false));
-        Self { doors: HashMap::new(), closing, cutting, shards: shards.into(), limits, passed, observer }
+        let (closing, ending) = (Vec::new(), watch::Sender::new(Ending::None));
+        Self { doors: HashMap::new(), closing, ending, shards: shards.into(), limits, passed, observer }
     }
 
     /// Binds those of `listeners` that are not open yet. If one of them cannot be bound nothing has changed.
@@ -135,9 +136,14 @@ impl FrontDoor {
         self.closed().await;
     }
 
+    /// Ends every connection that has no request under way, and each of the others when it has none any more.
+    pub fn end_idle(&self) {
+        self.ending.send_replace(Ending::Idle);
+    }
+
     /// Ends every connection, whatever it is doing; its request ends with an outcome.
     pub fn cut(&self) {
-        self.cutting.send_replace(true);
+        self.ending.send_replace(Ending::All);
     }
 
     /// Returns once the accept loops that were told to stop have let go of their addresses.
@@ -184,7 +190,7 @@ impl FrontDoor {
                     settings: Arc::clone(&settings),
                     tls: Arc::clone(&tls),
                     stopping: stopping.subscribe(),
-                    cutting: self.cutting.subscribe(),
+                    ending: self.ending.subscribe(),
                     shards: Arc::clone(&self.shards),
                     own,
                     limits: Arc::clone(&self.limits),

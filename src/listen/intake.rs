@@ -23,6 +23,11 @@ impl Intake {
         Self { requests: Requests::new(bounds), held: BytesMut::new(), ready: 0, is_unread: false }
     }
 
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Whether the last request that was given on is complete.
     pub(super) fn is_between(&self) -> bool {
         self.ready == 0 && self.requests.awaits_head()

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
+use super::cut::Ending;
 use crate::config;
 use crate::framing::Bounds;
 
@@ -26,8 +27,8 @@ pub struct Peer {
     /// What was agreed on; `None` where no TLS is spoken.
     security: Option<Security>,
     closing: watch::Receiver<bool>,
-    /// It has had all the time there is.
-    is_cut: AtomicBool,
+    /// Which connections end: an [`Ending`].
+    ending: AtomicU8,
 }
 
 impl Peer {
@@ -38,7 +39,7 @@ impl Peer {
         security: Option<Security>,
         closing: watch::Receiver<bool>,
     ) -> Self {
-        Self { client, local, listener, security, closing, is_cut: AtomicBool::new(false) }
+        Self { client, local, listener, security, closing, ending: AtomicU8::new(Ending::None as u8) }
     }
 
     /// The address the client connected from; over a Unix socket it has none.
@@ -72,13 +73,18 @@ impl Peer {
         *self.closing.borrow()
     }
 
-    /// From now on its stream fails: the process stops, and what is under way has had its time.
-    pub(super) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Relaxed);
+    /// From now on its connections end like this.
+    pub(super) fn end(&self, ending: Ending) {
+        self.ending.store(ending as u8, Ordering::Relaxed);
+    }
+
+    /// Whether no further request of it is waited for: the process stops.
+    pub(super) fn is_over_when_idle(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) >= Ending::Idle as u8
     }
 
     /// Whether it was cut because the process stops.
     pub fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Relaxed)
+        self.ending.load(Ordering::Relaxed) == Ending::All as u8
     }
 }

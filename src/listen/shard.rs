@@ -4,11 +4,11 @@
 //! processor, and threads share nothing that they write for every request. Measured against one runtime whose threads
 //! take work from each other, that saves about a quarter of the processor time at 64 connections (docs/decisions.md).
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use pingora::protocols::Stream;
+use pingora::apps::ReusedHttpStream;
 use pingora::protocols::http::ServerSession;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -16,14 +16,15 @@ use tokio::sync::watch;
 /// How many connections more than the least busy thread one may have before it hands new ones over.
 const SLACK: usize = 4;
 
-/// Whatever speaks HTTP on a connection.
-#[async_trait]
-pub trait Serve: Send + Sync + 'static {
-    /// Serves the connection until it is done. `stopping` turns true when its listener closes.
-    async fn serve(&self, stream: Stream, stopping: &watch::Receiver<bool>);
+/// What becomes of a connection when its request is done.
+pub type Served<'a> = Pin<Box<dyn Future<Output = Option<ReusedHttpStream>> + Send + 'a>>;
 
-    /// Serves one request of a connection that has many at once.
-    async fn serve_request(&self, session: ServerSession, stopping: &watch::Receiver<bool>);
+/// Whatever speaks HTTP.
+pub trait Serve: Send + Sync + 'static {
+    /// Serves one request; gives its connection back if that may have another one. `stopping` turns true when its listener
+    /// closes.
+    fn serve_request<'a>(&'a self, session: ServerSession, stopping: &'a watch::Receiver<bool>)
+    -> Served<'a>;
 }
 
 /// One thread's share of the work.
@@ -84,11 +85,10 @@ mod tests {
 
     struct Nobody;
 
-    #[async_trait]
     impl Serve for Nobody {
-        async fn serve(&self, _: Stream, _: &watch::Receiver<bool>) {}
-
-        async fn serve_request(&self, _: ServerSession, _: &watch::Receiver<bool>) {}
+        fn serve_request<'a>(&'a self, _: ServerSession, _: &'a watch::Receiver<bool>) -> Served<'a> {
+            Box::pin(async { None })
+        }
     }
 
     #[test]

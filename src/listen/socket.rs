@@ -114,6 +114,15 @@ impl Socket {
         }
     }
 
+    /// Ready once there is something to read, the client's end or an error; now and then for nothing. Costs no system call.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(tcp) => tcp.poll_read_ready(cx),
+            Self::Unix(unix) => unix.poll_read_ready(cx),
+        }
+        .map(drop)
+    }
+
     /// Ready with the number of bytes that can be read now, 1 at the most, and takes none away; 0 is the client's end.
     pub(super) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.poll_peek(cx, &mut [0])

@@ -26,11 +26,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::apps::HttpServerApp;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::{Digest, Stream};
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening;
 use pingora::upstreams::peer::HttpPeer;
@@ -48,7 +48,7 @@ pub use self::finish::Finishers;
 use crate::clock;
 use crate::generation::Current;
 use crate::link::{self, Connector};
-use crate::listen::Serve;
+use crate::listen::{Serve, Served};
 use crate::observe::Observer;
 
 /// More tries than any request can have; `retry` decides how many it has.
@@ -102,21 +102,13 @@ fn take_out<P>(service: listening::Service<P>) -> Option<P> {
     service.app_logic().map(|proxy| unsafe { std::ptr::read(proxy) })
 }
 
-impl Service {
-    /// Closes idle connections; those with a request finish it and close.
-    pub async fn stop(&self) {
-        self.http.http_cleanup().await;
-    }
-}
-
-#[async_trait]
 impl Serve for Service {
-    async fn serve(&self, stream: Stream, stopping: &watch::Receiver<bool>) {
-        self.http.process_new(stream, stopping).await;
-    }
-
-    async fn serve_request(&self, session: ServerSession, stopping: &watch::Receiver<bool>) {
-        self.http.process_new_http(session, stopping).await;
+    fn serve_request<'a>(
+        &'a self,
+        session: ServerSession,
+        stopping: &'a watch::Receiver<bool>,
+    ) -> Served<'a> {
+        self.http.process_new_http(session, stopping)
     }
 }
 

@@ -224,6 +224,11 @@ impl Reloader {
         }
     }
 
+    /// Ends every connection that has no request under way, and each of the others when it has none any more.
+    pub fn end_idle(&self) {
+        self.door.end_idle();
+    }
+
     /// Ends every connection, whatever it is doing.
     pub fn cut(&self) {
         self.door.cut();

@@ -192,7 +192,7 @@ impl Process {
         }
         let settings = self.current.load().config().server.clone();
         tokio::select! {
-            () = finish(&mut self.reloader, &self.workers, &self.limits, &settings, &end) => {}
+            () = finish(&mut self.reloader, &self.limits, &settings, &end) => {}
             // Whoever asks twice has lost patience.
             _ = signals.stop() => {}
         }
@@ -241,13 +241,7 @@ fn open_journal(directory: &Path) -> ((Option<Journal>, Found), Option<Events>) 
 }
 
 /// Lets what is under way finish, for as long as it may take.
-async fn finish(
-    reloader: &mut Reloader,
-    workers: &Workers,
-    limits: &Limits,
-    settings: &config::Server,
-    end: &End,
-) {
+async fn finish(reloader: &mut Reloader, limits: &Limits, settings: &config::Server, end: &End) {
     match end {
         End::Stop(_) => {
             tokio::time::sleep(settings.shutdown_delay).await;
@@ -265,7 +259,7 @@ async fn finish(
             let _ = tokio::time::timeout(settings.grace_period.min(IDLE), limits.emptied()).await;
         }
     }
-    workers.finish().await;
+    reloader.end_idle();
     let _ = tokio::time::timeout(settings.grace_period, limits.emptied()).await;
 }
 

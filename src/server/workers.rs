@@ -75,13 +75,6 @@ impl Workers {
     pub(super) fn runtimes(&self) -> Vec<Handle> {
         self.workers.iter().map(|worker| worker.runtime.clone()).collect()
     }
-
-    /// Closes idle connections; those with a request finish it and close.
-    pub(super) async fn finish(&self) {
-        for worker in &self.workers {
-            worker.service.stop().await;
-        }
-    }
 }
 
 impl Drop for Workers {

@@ -64,6 +64,22 @@ fn idle_connection_is_closed_after_its_time() {
 }
 
 #[test]
+fn clients_that_idle_cost_little_memory() {
+    const CLIENTS: usize = 500;
+    let (bookend, _node) = bookend_with("timeouts: { keep_alive: 60s }");
+    let visit = || {
+        let mut client = Client::connect(bookend.address());
+        assert_eq!(client.get("/").status, 200);
+        client
+    };
+    let _first: Vec<Client> = (0..20).map(|_| visit()).collect();
+    let before = bookend.peak_memory_kib();
+    let _idle: Vec<Client> = (0..CLIENTS).map(|_| visit()).collect();
+    let each = (bookend.peak_memory_kib() - before) / CLIENTS as u64;
+    assert!(each < 10, "{each} KiB for each");
+}
+
+#[test]
 fn connection_that_says_nothing_is_closed() {
     let (bookend, _node) = bookend_with("timeouts: { head: 300ms }");
     let mut client = Client::connect(bookend.address());

@@ -51,6 +51,26 @@ fn request_under_way_finishes() {
 }
 
 #[test]
+fn request_whose_head_has_begun_is_answered() {
+    let node = Origin::answering("hello");
+    let mut bookend = Bookend::start(&Site::of(&[&node]));
+    let mut idle = Client::connect(bookend.address());
+    assert_eq!(idle.get("/").status, 200);
+    let mut client = Client::connect(bookend.address());
+    assert_eq!(client.get("/").status, 200);
+    client.send("GET / HTTP/1.1\r\nHost: si");
+    // It reads in the order in which things come; what comes here is behind.
+    assert_eq!(Client::connect(bookend.address()).get("/").status, 200);
+    bookend.terminate();
+    assert!(idle.is_closed_within(Duration::from_secs(5)), "nothing is under way there");
+    client.send("te.test\r\n\r\n");
+    let answer = client.read_answer("GET");
+    assert_eq!(answer.text(), "hello");
+    assert!(answer.closes(), "the client learns that the connection ends: {:?}", answer.headers);
+    assert!(bookend.wait().success());
+}
+
+#[test]
 fn request_sent_before_the_stop_is_answered() {
     for _ in 0..5 {
         let node = Origin::answering("hello");

@@ -20,7 +20,7 @@ use h2::Reason;
 use h2::server::Connection as Wire;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, handshake};
-use pingora::protocols::{Digest, GetSocketDigest, SocketDigest, Stream};
+use pingora::protocols::{Digest, Stream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -29,7 +29,7 @@ use self::timed::Timed;
 use self::watched::Watched;
 use super::alarm::Alarm;
 use super::connection::Connection;
-use super::cut;
+use super::cut::{self, Ending};
 use super::peer::Peer;
 use super::shard::Serve;
 use super::stream::{ClientStream, hidden};
@@ -52,7 +52,7 @@ pub(super) struct Http2 {
     pub(super) connection: Arc<Connection>,
     pub(super) service: Arc<dyn Serve>,
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) cutting: watch::Receiver<bool>,
+    pub(super) ending: watch::Receiver<Ending>,
     pub(super) observer: Arc<Observer>,
 }
 
@@ -77,7 +77,6 @@ enum Event {
 impl Http2 {
     /// Serves `stream` until the connection is done, and all of its requests with it.
     pub(super) async fn serve(self, stream: ClientStream) {
-        let socket = stream.get_socket_digest();
         let (options, head) = {
             let listener = self.peer.listener();
             (options(listener.limits.streams, listener.limits.head), listener.timeouts.head)
@@ -86,22 +85,16 @@ impl Http2 {
         let stream = Box::new(Watched::new(stream, Arc::clone(&streams)));
         // Who cannot even begin is nobody's client.
         let Ok(Ok(wire)) = timeout(head, handshake(stream, Some(options))).await else { return };
-        self.accept(wire, socket, &streams, head).await;
+        self.accept(wire, &streams, head).await;
         streams.all_ended().await;
     }
 
-    async fn accept(
-        &self,
-        mut wire: Wire<Stream, Bytes>,
-        socket: Option<Arc<SocketDigest>>,
-        streams: &Arc<Streams>,
-        first_request: Duration,
-    ) {
+    async fn accept(&self, mut wire: Wire<Stream, Bytes>, streams: &Arc<Streams>, first_request: Duration) {
         let (mut stopping, mut alarm) = (self.stopping.clone(), Alarm::default());
         let mut stopping = pin!(stopping.wait_for(|&is_stopping| is_stopping));
         let mut is_ending = false;
         let mut quiet_until = in_millis(first_request);
-        let mut next = self.next(socket.as_ref());
+        let mut next = self.next();
         loop {
             let event = tokio::select! {
                 biased;
@@ -113,7 +106,7 @@ impl Http2 {
             match event {
                 Event::Request(session) => {
                     quiet_until = u64::MAX;
-                    let (connection, _) = std::mem::replace(&mut next, self.next(socket.as_ref()));
+                    let (connection, _) = std::mem::replace(&mut next, self.next());
                     self.spawn(session, connection, streams.enter());
                 }
                 Event::Malformed => streams.malformed(clock::millis()),
@@ -141,13 +134,13 @@ impl Http2 {
     }
 
     /// What the next stream is known by, to the phases above.
-    fn next(&self, socket: Option<&Arc<SocketDigest>>) -> (Arc<Connection>, Arc<Digest>) {
+    fn next(&self) -> (Arc<Connection>, Arc<Digest>) {
         let connection = Arc::new(Connection::new(Arc::clone(&self.peer)));
         let digest = Digest {
             ssl_digest: None,
             timing_digest: Vec::new(),
             proxy_digest: hidden(&connection),
-            socket_digest: socket.cloned(),
+            socket_digest: None,
         };
         (connection, Arc::new(digest))
     }
@@ -159,13 +152,16 @@ impl Http2 {
         let is_call = headers::is_grpc(&session.req_header().headers);
         let real = Box::new(ServerSession::new_http2(*session));
         let (service, peer) = (Arc::clone(&self.service), Arc::clone(&self.peer));
-        let (stopping, cutting) = (self.stopping.clone(), self.cutting.clone());
+        let (stopping, ending) = (self.stopping.clone(), self.ending.clone());
         let timed = Timed::new(connection, Arc::clone(&self.connection), place, Arc::clone(&self.observer));
         // Whoever makes a call takes its messages when it is done with those before, as it sends them.
         let timed = if is_call { timed.at_will() } else { timed };
         tokio::spawn(async move {
             let session = session::overlay(real, timed);
-            cut::serve(service.serve_request(session, &stopping), &peer, cutting).await;
+            // It has no connection of its own that could be used again.
+            let mut request = service.serve_request(session, &stopping);
+            // A stream is not used again.
+            let _ = cut::serve(request.as_mut(), &peer, ending).await;
         });
     }
 

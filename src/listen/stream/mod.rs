@@ -1,5 +1,7 @@
 //! The client's side of a connection, as Pingora reads and writes it.
 
+mod told;
+
 use std::any::Any;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -7,16 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
 use http::StatusCode;
 use pingora::http::ResponseHeader;
-use pingora::protocols::l4::socket::SocketAddr as AnyAddr;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
-    UniqueID, UniqueIDType,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::alarm::Alarm;
 use super::channel::Channel;
@@ -51,7 +47,6 @@ pub(super) struct ClientStream {
     /// An answer of ours stands for the one that Pingora would have given; what it still writes is dropped.
     is_refused: bool,
     seat: Option<Seat>,
-    socket_digest: Arc<SocketDigest>,
     proxy_digest: Option<Arc<ProxyDigest>>,
 }
 
@@ -62,10 +57,6 @@ impl ClientStream {
         seat: Seat,
         observer: Arc<Observer>,
     ) -> Self {
-        let socket_digest = SocketDigest::from_raw_fd(channel.as_raw_fd());
-        // Both cells are new and empty.
-        let _ = socket_digest.peer_addr.set(connection.client().map(AnyAddr::Inet));
-        let _ = socket_digest.local_addr.set(connection.local().map(AnyAddr::Inet));
         let proxy_digest = hidden(&connection);
         let intake = Intake::new(connection.bounds());
         Self {
@@ -78,9 +69,26 @@ impl ClientStream {
             uptake: Uptake::default(),
             is_refused: false,
             seat: Some(seat),
-            socket_digest: Arc::new(socket_digest),
             proxy_digest,
         }
+    }
+
+    /// Ready once something of the next request can be read, or with `false` if there will be none. Reads nothing.
+    pub(super) fn poll_begins(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if ready!(self.poll_unwritten(cx)).is_err() {
+            return Poll::Ready(false);
+        }
+        if self.connection.is_over_when_idle() {
+            return Poll::Ready(false);
+        }
+        let is_new = self.connection.waiting() == Waiting::Head;
+        let Some(channel) = &mut self.channel else { return Poll::Ready(false) };
+        if !self.intake.is_empty() || channel.poll_begins(is_new, cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        // Whoever idles keeps no more than it has to.
+        self.unwritten = Vec::new();
+        self.connection.poll_wait(&mut self.alarm, cx).map(|_| false)
     }
 
     /// Reads on in the request, or only looks whether the client has left while a node is waited for: what the client sends
@@ -116,6 +124,15 @@ impl ClientStream {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether nothing of the next request has come.
+    fn is_idle(&self) -> bool {
+        match self.connection.waiting() {
+            Waiting::Request => true,
+            Waiting::Head => self.connection.head_bytes() == 0,
+            _ => false,
+        }
     }
 
     fn is_head_too_large(&self) -> bool {
@@ -157,7 +174,7 @@ impl ClientStream {
         match self.connection.waiting() {
             // Pingora takes the end of the stream as the client's leaving.
             Waiting::Request | Waiting::Nothing => Ok(()),
-            Waiting::Head if self.connection.head_bytes() == 0 => Ok(()),
+            Waiting::Head if self.is_idle() => Ok(()),
             Waiting::Head => {
                 self.refuse(StatusCode::REQUEST_TIMEOUT);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the head of the request took too long"))
@@ -278,6 +295,10 @@ impl AsyncRead for ClientStream {
         if this.connection.is_cut() {
             return Poll::Ready(Err(cut()));
         }
+        if this.is_idle() && this.connection.is_over_when_idle() {
+            // Pingora takes the end of the stream as the client's leaving.
+            return Poll::Ready(Ok(()));
+        }
         if let Poll::Ready(read) = this.poll_channel(cx, buf) {
             if this.is_refused {
                 let _ = this.poll_unwritten(cx);
@@ -347,39 +368,3 @@ impl Drop for ClientStream {
         }
     }
 }
-
-#[async_trait]
-impl Shutdown for ClientStream {
-    async fn shutdown(&mut self) {
-        // The client may be gone already, which is what this asks for.
-        let _ = AsyncWriteExt::shutdown(self).await;
-    }
-}
-
-impl UniqueID for ClientStream {
-    fn id(&self) -> UniqueIDType {
-        self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd)
-    }
-}
-
-impl GetTimingDigest for ClientStream {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for ClientStream {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.proxy_digest.clone()
-    }
-}
-
-impl GetSocketDigest for ClientStream {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(Arc::clone(&self.socket_digest))
-    }
-}
-
-impl Ssl for ClientStream {}
-
-impl Peek for ClientStream {}
