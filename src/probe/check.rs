@@ -8,6 +8,8 @@ use std::time::Duration;
 use pingora::ErrorType;
 use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
 use pingora_load_balancing::{Backend, Extensions};
+use rustix::net::sockopt;
+use tokio::net::TcpSocket;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::asking::Asking;
@@ -197,6 +199,10 @@ fn check(settings: &config::HealthCheck, place: &Place, by_connection: &Plain) -
 fn by_connection(settings: &config::HealthCheck) -> Plain {
     let mut check = TcpHealthCheck::new();
     check.peer_template.options.connection_timeout = Some(settings.timeout);
+    check.peer_template.options.upstream_tcp_sock_tweak_hook = Some(Arc::new(|socket| {
+        leave_early(socket);
+        Ok(())
+    }));
     Arc::from(check as Box<_>)
 }
 
@@ -230,4 +236,44 @@ fn http_check(
         pingora::Error::e_explain(ErrorType::HTTPStatus(status), "not a status that the check expects")
     }));
     Some(Arc::from(check))
+}
+
+/// Ends the connection once the node's system has agreed to it: the last step of the handshake is put off, and a reset takes
+/// its place. The node's program need not accept what nobody will use, nor say that it was left, and both systems are spared
+/// half of the packets. Where an option cannot be set it ends as others do.
+fn leave_early(socket: &TcpSocket) {
+    let _ = sockopt::set_tcp_quickack(socket, false);
+    let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+
+    async fn check_by_connection(place: SocketAddr) -> bool {
+        let target =
+            Backend { addr: address(&Place::Tcp(place)).unwrap(), weight: 1, ext: Extensions::new() };
+        by_connection(&config::HealthCheck::default()).check(&target).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn check_by_connection_leaves_a_node_nothing_to_accept() {
+        const CHECKS: usize = 5;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        for _ in 0..CHECKS {
+            assert!(check_by_connection(listener.local_addr().unwrap()).await, "it listens");
+        }
+        let accepted = std::iter::from_fn(|| listener.accept().ok()).count();
+        // On a busy machine one may come to its last step after all.
+        assert!(accepted < CHECKS, "all were accepted");
+    }
+
+    #[tokio::test]
+    async fn check_by_connection_fails_where_nobody_listens() {
+        let place = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(!check_by_connection(place).await);
+    }
 }
