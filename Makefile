@@ -85,7 +85,7 @@ deb: build ## a Debian package, in target/debian; installs cargo-deb if it is no
 deb-test: deb ## install, upgrade, remove and purge that package, in a copy of this system that is thrown away; needs root
 	@scripts/deb-test $(or $(CARGO_TARGET_DIR),target)/debian/*.deb
 
-bench: build ## bookend beside nginx and HAProxy; BENCH='--help' shows what can be chosen
+bench: build ## bookend beside nginx and HAProxy; BENCH='--peers' for Envoy, Traefik and Caddy, too; '--help' for more
 	@scripts/setup bench
 	@benches/peers/run $(BENCH)
 

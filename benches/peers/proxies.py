@@ -1,10 +1,12 @@
 """Programs under measurement: how each is started, and what it has used."""
 
+import http.client
 import os
 import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from contextlib import contextmanager
@@ -32,16 +34,23 @@ class Program:
     arguments: tuple  # `{config}` stands for the file
     version_arguments: tuple
     alone_arguments: tuple = ()  # to do all work in the process that is started, where that is not so anyway
+    parts: tuple = ()  # the files that get what follows each line of `---` in the configuration
+    environment: tuple = ()  # names and values; `{work}` stands for the directory that it runs in
+    listens_early: bool = False  # before it knows of its site, and answers 404 until then
 
     def alone(self):
         return replace(self, arguments=self.arguments + self.alone_arguments)
+
+    def surroundings(self, work):
+        return os.environ | {name: value.format(work=work) for name, value in self.environment}
 
     def command(self, config):
         return [self.binary] + [argument.format(config=config) for argument in self.arguments]
 
     def version(self):
         said = subprocess.run([self.binary, *self.version_arguments], capture_output=True, text=True, timeout=20)
-        number = re.search(r"\d+\.\d+[\w.+-]*", said.stdout + said.stderr)
+        said = (said.stdout + said.stderr).replace(self.binary, "")
+        number = re.search(r"\d+\.\d+[\w.+-]*", said)
         return number.group() if number else "of unknown version"
 
 
@@ -68,7 +77,8 @@ class Ports:
 
     def replace(self, text):
         for written, free in ((8080, self.front), (8001, self.node_1), (8002, self.node_2)):
-            text = text.replace(f"127.0.0.1:{written}", f"127.0.0.1:{free}")
+            for between in (":", ", port_value: "):
+                text = text.replace(f"127.0.0.1{between}{written}", f"127.0.0.1{between}{free}")
         return text
 
 
@@ -93,9 +103,26 @@ def accepts(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def serves(port):
+    """Whether answers of the nodes come through, with TLS or without."""
+    plain = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    context = ssl._create_unverified_context()
+    secure = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    for client in (plain, secure):
+        try:
+            client.request("GET", "/1k")
+            if client.getresponse().status == 200:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            client.close()
+    return False
+
+
 @contextmanager
 def running(program, ports, port, work, core, wrapper=(), change=None):
-    """The process of `program`, bound to `core`, once it accepts on `port`; ended when the block is left.
+    """The process of `program`, bound to `core`, once it is there on `port`; ended when the block is left.
 
     `change` makes another configuration of its own (see variants.py), from its name, its text and the directory.
     """
@@ -103,16 +130,24 @@ def running(program, ports, port, work, core, wrapper=(), change=None):
     if change:
         text = change(program.name, text, work)
     config = work / program.config
-    config.write_text(ports.replace(text))
+    for file, part in zip((program.config, *program.parts), ports.replace(text).split("\n---\n")):
+        (work / file).write_text(part)
+    is_there = serves if program.listens_early else accepts
     log = work / f"{program.name.lower()}.log"
     command = ["taskset", "--cpu-list", str(core), *wrapper, *program.command(config)]
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=work, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=work,
+            env=program.surroundings(work),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not accepts(port):
+        while not is_there(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(f"{program.name} did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.02)

@@ -35,6 +35,8 @@ def main():
 def visit(context, port, request, session):
     """The session for the next visit, whether this one took up the last, and the answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        # The request does not wait for the acknowledgement of the end of the handshake, as with browsers.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with context.wrap_socket(plain, session=session) as client:
             client.sendall(request)
             answer = b""

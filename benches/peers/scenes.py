@@ -14,7 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import instructions
@@ -27,6 +27,12 @@ ROUNDS = 3
 CROWD = 10_000
 CHECKED = 1_000
 CHECK_SECONDS = 4
+# Who does not check nodes by a connection.
+UNCHECKED = {
+    "nginx": "does not check nodes (that is part of nginx Plus)",
+    "Traefik": "checks the nodes of HTTP by requests only",
+    "Caddy": "checks nodes by requests only",
+}
 FAST_MS, SLOW_MS = 5, 100
 POOLS, ROUTES, NODES = 1_000, 10, 5
 
@@ -88,6 +94,10 @@ def slow(site):
         ("HAProxy leastconn", "HAProxy", {"HAProxy": "leastconn"}),
         ("nginx random two least_conn", "nginx", {"nginx": "random two least_conn;"}),
         ("nginx least_conn", "nginx", {"nginx": "least_conn;"}),
+        ("Envoy LEAST_REQUEST", "Envoy", {"Envoy": "lb_policy: LEAST_REQUEST"}),
+        ("Traefik p2c", "Traefik", {"Traefik": "strategy: p2c"}),
+        ("Caddy random_choose 2", "Caddy", {"Caddy": "lb_policy random_choose 2"}),
+        ("Caddy least_conn", "Caddy", {"Caddy": "lb_policy least_conn"}),
     ]
     programs = {program.name: program for program in site.programs}
     ports = proxies.free_ports()
@@ -115,8 +125,8 @@ def slow(site):
 def checks(site):
     """CPU time of nothing but checks."""
     allow_descriptors(4 * CHECKED)
-    able = [program for program in site.programs if program.name != "nginx"]
-    site = Site(able, site.ports, site.place, site.cores, None)
+    all_names = [program.name for program in site.programs]
+    site = replace(site, programs=[program for program in site.programs if program.name not in UNCHECKED])
 
     def play(program):
         with listening(CHECKED) as (ports, accepted):
@@ -133,7 +143,8 @@ def checks(site):
     title = f"{CHECKED:,} nodes, each checked by a connection every two seconds"
     section = report.scene_section(title, titles, [".1f", ",.0f"], rounds)
     # HAProxy resets a connection before its last step, so that nobody has to accept it.
-    return f"{section}\n\nHAProxy's checks end before the node accepts them."
+    unable = "".join(f" {name} {why}." for name, why in UNCHECKED.items() if name in all_names)
+    return f"{section}\n\nHAProxy's checks end before the node accepts them.{unable}"
 
 
 def threads(site):
@@ -157,7 +168,8 @@ def threads(site):
     titles = ["µs, one thread", "µs, two", "two / one"]
     rounds = site.rounds(titles, play)
     title = "CPU time for a request with two threads, and with one"
-    return report.scene_section(title, titles, [".1f", ".1f", ".2f"], rounds)
+    section = report.scene_section(title, titles, [".1f", ".1f", ".2f"], rounds)
+    return f"{section}\n\nThis compares bookend with itself."
 
 
 def many(site):

@@ -6,6 +6,8 @@ Each function makes of a proxy's name, its configuration and the directory that 
 import re
 import subprocess
 
+import wheels
+
 ACCESS_LOG = "access.log"
 
 # What bookend's lines say, as far as the others know it. HAProxy writes to its standard output, a file here.
@@ -44,6 +46,8 @@ HAPROXY_CAPTURES = """
 def logged(name, text, place):
     """A line of JSON for each request."""
     (place / ACCESS_LOG).unlink(missing_ok=True)
+    if name in wheels.LOGGED:
+        return swap_in(text, wheels.LOGGED[name], place)
     if name == "bookend":
         return f"{text}access_log:\n  path: {place / ACCESS_LOG}\n  format: json\n"
     if name == "nginx":
@@ -68,6 +72,8 @@ def certify(place):
 
 def secured(name, text, place):
     """TLS 1.2 and 1.3 as browsers meet it, HTTP/2 included; sessions can be resumed."""
+    if name in wheels.SECURED:
+        return swap_in(text, wheels.SECURED[name], place)
     if name == "bookend":
         pair = f"{{ certificate: {place}/site.pem, key: {place}/site.key }}"
         return swap(text, "127.0.0.1:8080\n", f"127.0.0.1:8080\n    tls: {{ certificates: [{pair}] }}\n")
@@ -82,7 +88,8 @@ def crowded(count):
     """Room for so many clients, and a few."""
 
     def change(name, text, place):
-        return text if name == "bookend" else swap(text, " 8192", f" {count + 100}")
+        is_bounded = name in ("nginx", "HAProxy")
+        return swap(text, " 8192", f" {count + 100}") if is_bounded else text
 
     return change
 
@@ -105,6 +112,8 @@ def balanced(by):
             return swap(text, "  web:\n", f"  web:\n    balance: {by[name]}\n")
         if name == "nginx":
             return swap(text, "upstream web {", f"upstream web {{ {by[name]}")
+        if name in wheels.BALANCED:
+            return swap(text, wheels.BALANCED[name], by[name])
         return swap(text, "balance roundrobin", f"balance {by[name]}")
 
     return change
@@ -118,6 +127,11 @@ def checking(ports):
         if name == "bookend":
             lines = "".join(f"      - {{ name: {node}, address: {address} }}\n" for node, address in nodes)
             return re.sub(r"    nodes:\n(?: {6}.*\n)+", f"    nodes:\n{lines}", text)
+        if name == "Envoy":
+            text = swap(text, *wheels.CHECKED)
+            endpoint = re.search(r".*port_value: 8001.*\n", text).group()
+            endpoints = "".join(endpoint.replace("8001", str(port)) for port in ports)
+            return re.sub(r"(?:.*port_value: 800[12].*\n)+", lambda _: endpoints, text)
         lines = "".join(f"    server {node} {address} check inter 2s\n" for node, address in nodes)
         return re.sub(r"(?: +server web-.*\n?)+", lines, text)
 
@@ -147,6 +161,11 @@ def many(pools, routes, nodes):
         return f"state_dir: {place / 'state'}\n{head}routes:\n{hosts}{tail}"
 
     return change
+
+
+def swap_in(text, old_and_new, place):
+    old, new = old_and_new
+    return swap(text, old, new.replace("PLACE", str(place)))
 
 
 def swap(text, old, new):

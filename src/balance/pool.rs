@@ -19,7 +19,9 @@ use crate::clock;
 use crate::config::{self, Balance};
 use crate::model::{Name, NodeAddress};
 use crate::retry::{Budget, Kinds};
-use crate::upstream::{Asker, Jury, Member, OverloadLine, Parking, Place, offer_room, release_sessions};
+use crate::upstream::{
+    Asker, Jury, Member, OverloadLine, Parking, Place, Pulse, offer_room, release_sessions,
+};
 
 /// The addresses that names among the nodes were last resolved to, by name and port.
 pub type Addresses = HashMap<(String, u16), Vec<SocketAddr>>;
@@ -42,6 +44,7 @@ pub struct Pool {
     registry: Arc<Registry>,
     jury: Jury,
     budget: Budget,
+    pulse: Arc<Pulse>,
     parking: Arc<Parking>,
     line: Arc<OverloadLine>,
     at_fault: Kinds,
@@ -69,6 +72,7 @@ impl Pool {
         let pool = Self {
             jury: Jury::new(settings.ejection.clone(), settings.slow_start),
             budget: Budget::new(settings.retry_budget),
+            pulse: registry.pulse(&name),
             parking: registry.parking(&name),
             line: registry.line(&name),
             at_fault: Kinds::new(AT_FAULT_FOR),
@@ -135,6 +139,12 @@ impl Pool {
     /// Where requests wait while every node that could take them is full.
     pub fn line(&self) -> &Arc<OverloadLine> {
         &self.line
+    }
+
+    /// Whether there is anything to look at that time alone changes, since this was last asked.
+    pub fn take_unrest(&self) -> bool {
+        // Asked first, so that it is taken whoever waits.
+        self.pulse.take_unrest() || !self.parking.is_empty() || !self.line.is_idle()
     }
 
     /// Lets as many of those go on as there is room for.
@@ -224,6 +234,7 @@ impl Pool {
         self.told.tell(backends);
         self.balancer.update().await?;
         self.members.store(Arc::new(members));
+        self.pulse.stir();
         self.registry.forget_unused();
         self.changed.send_replace(());
         // Whoever waits for lack of an address may have one now.

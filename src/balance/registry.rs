@@ -26,7 +26,7 @@ impl Registry {
         if let Some(node) = known.upgrade() {
             return node;
         }
-        let node = Node::new(place, &shared(&self.pulses, pool)).with_line(self.line(pool));
+        let node = Node::new(place, &self.pulse(pool)).with_line(self.line(pool));
         let node = Arc::new(node);
         *known = Arc::downgrade(&node);
         node
@@ -52,6 +52,11 @@ impl Registry {
             return None;
         }
         drained.get(&(pool.clone(), name.to_owned())).copied()
+    }
+
+    /// What the nodes of `pool` share: those of older configurations as well.
+    pub fn pulse(&self, pool: &Name) -> Arc<Pulse> {
+        shared(&self.pulses, pool)
     }
 
     /// Where the requests of `pool` wait for a place at a node: those that came under an older configuration as well.

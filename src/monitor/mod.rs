@@ -4,7 +4,7 @@
 
 mod look;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,16 +121,19 @@ impl Monitor {
             let mut seen = self.seen.lock();
             self.count(&mut seen, &generation, now);
             wrong.extend(seen.masked.alarms(now, generation.config().alerts.masked));
-            let mut before = std::mem::take(&mut seen.pools);
+            seen.keep(&generation, now);
             for pool in generation.pools() {
                 let name = pool.name().as_str();
-                let mut standing = before.remove(name).unwrap_or_else(|| Standing::new(now));
+                let Some(standing) = seen.pools.get_mut(name) else { continue };
                 let redundancy = standing.look.at(pool, now);
-                if standing.becomes(redundancy.state(), redundancy.why(), now) {
+                let (state, why) = match &redundancy {
+                    Some(redundancy) => (redundancy.state(), redundancy.why()),
+                    None => (State::Protected, String::new()),
+                };
+                if standing.becomes(state, why, now) {
                     self.observer.redundancy(name, standing.state.as_str(), &standing.why);
                 }
-                wrong.extend(standing.look.alarms(pool, &redundancy, now));
-                seen.pools.insert(name.to_owned(), standing);
+                wrong.extend(standing.look.alarms(pool, redundancy.as_ref(), now));
             }
             seen.alarms.review(wrong, clock::steady())
         };
@@ -149,6 +152,22 @@ impl Monitor {
         seen.counted = now;
         let tally = self.observer.metrics().tally();
         seen.masked.count(now, generation.pools().map(|pool| tally.of_pool(pool.name().as_str())).collect());
+    }
+}
+
+impl Seen {
+    /// Knows the pools of `generation`, and no others.
+    fn keep(&mut self, generation: &Generation, now: u64) {
+        let names = || generation.pools().map(|pool| pool.name().as_str());
+        for name in names() {
+            if !self.pools.contains_key(name) {
+                self.pools.insert(name.to_owned(), Standing::new(now));
+            }
+        }
+        if self.pools.len() > names().count() {
+            let known: HashSet<_> = names().collect();
+            self.pools.retain(|name, _| known.contains(name.as_str()));
+        }
     }
 }
 

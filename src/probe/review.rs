@@ -18,28 +18,37 @@ use crate::observe::Observer;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Reviews the nodes of `pools`, and of those that follow them, until dropped.
-pub(super) async fn run(pools: watch::Receiver<Vec<(Arc<Pool>, Arc<Links>)>>, observer: Arc<Observer>) {
+pub(super) async fn run(mut pools: watch::Receiver<Vec<(Arc<Pool>, Arc<Links>)>>, observer: Arc<Observer>) {
     let mut probers: HashMap<Name, Prober> = HashMap::new();
     loop {
         tokio::time::sleep(INTERVAL).await;
         probers.retain(|_, prober| !prober.task.is_finished());
-        for (pool, links) in pools.borrow().iter() {
-            let has_prober = probers.get(pool.name()).is_some_and(|prober| Arc::ptr_eq(&prober.pool, pool));
-            if !pool.parking().is_empty() && !has_prober {
-                let task = tokio::spawn(prober::run(Arc::clone(pool)));
-                probers.insert(pool.name().clone(), Prober { pool: Arc::clone(pool), task });
-            }
-            for silent in pool.members().iter().filter(|member| member.node.take_ping()) {
-                // Bounded by its own time-out, and of use to no one but the next review.
-                tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(links), Arc::clone(silent)));
-            }
-            // A node that is back, or whose share grows, frees no place that would say so.
-            pool.review_line();
-            let verdicts = pool.jury().review(&pool.members(), clock::millis(), fastrand::f64);
-            for (member, transition) in verdicts {
-                observer.node(pool.name().as_str(), &member.name, transition, &"");
+        let pools = pools.borrow_and_update();
+        // A pool that has just come into force may have nodes that stirred while nobody looked.
+        let are_new = pools.has_changed();
+        for (pool, links) in pools.iter() {
+            if pool.take_unrest() || are_new {
+                look(pool, links, &mut probers, &observer);
             }
         }
+    }
+}
+
+fn look(pool: &Arc<Pool>, links: &Arc<Links>, probers: &mut HashMap<Name, Prober>, observer: &Observer) {
+    let has_prober = probers.get(pool.name()).is_some_and(|prober| Arc::ptr_eq(&prober.pool, pool));
+    if !pool.parking().is_empty() && !has_prober {
+        let task = tokio::spawn(prober::run(Arc::clone(pool)));
+        probers.insert(pool.name().clone(), Prober { pool: Arc::clone(pool), task });
+    }
+    let members = pool.members();
+    for silent in members.iter().filter(|member| member.node.take_ping()) {
+        // Bounded by its own time-out, and of use to no one but the next review.
+        tokio::spawn(ping::run(Arc::clone(pool), Arc::clone(links), Arc::clone(silent)));
+    }
+    // A node that is back, or whose share grows, frees no place that would say so.
+    pool.review_line();
+    for (member, transition) in pool.jury().review(&members, clock::millis(), fastrand::f64) {
+        observer.node(pool.name().as_str(), &member.name, transition, &"");
     }
 }
 

@@ -99,11 +99,14 @@ impl Jury {
             traffic.standing.eject(why, rules, now, chance);
             traffic.evidence.forget();
         });
-        node.load().limit().fell(now);
+        node.fell(now);
         std::iter::once((Arc::clone(culprit), Transition::Ejected(why))).collect()
     }
 
     /// Looks at what time alone changes: who is silent, who has been for too long, who is back, who has more to do than it can.
+    ///
+    /// Where nobody stirs ([`Pulse::take_unrest`](super::Pulse::take_unrest)) there is nothing to see; whoever time may
+    /// change further stirs again.
     #[must_use]
     pub fn review(&self, members: &[Arc<Member>], now: u64, mut chance: impl FnMut() -> f64) -> Verdicts {
         let mut verdicts = Verdicts::new();
@@ -115,6 +118,9 @@ impl Jury {
             // What was learnt of it does not count where the configuration says how many it takes.
             if let Some(transition) = news.filter(|_| member.max_in_flight.is_none()) {
                 verdicts.push((Arc::clone(member), transition));
+            }
+            if !member.node.is_at_rest() {
+                member.node.stir();
             }
         }
         verdicts
@@ -157,7 +163,7 @@ impl Jury {
             traffic.standing.eject(Why::Silent, rules, now, chance());
             traffic.evidence.forget();
         });
-        node.load().limit().fell(now);
+        node.fell(now);
         (!is_on_trial).then_some(Transition::Ejected(Why::Silent))
     }
 }

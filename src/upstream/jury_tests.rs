@@ -7,6 +7,7 @@ const ONCE: Thresholds = Thresholds { fall: 1, rise: 1 };
 
 /// A pool with made-up time.
 struct Site {
+    pulse: Arc<Pulse>,
     jury: Jury,
     lineup: Lineup,
     now: u64,
@@ -27,7 +28,7 @@ impl Site {
             })
         };
         let jury = Jury::new(Some(config::Ejection::default()), Duration::from_secs(2));
-        Self { jury, lineup: Lineup::new((0..count).map(member)), now: 100_000 }
+        Self { lineup: Lineup::new((0..count).map(member)), pulse, jury, now: 100_000 }
     }
 
     fn member(&self, number: usize) -> Arc<Member> {
@@ -48,7 +49,11 @@ impl Site {
         self.jury.answered(&mut self.enter(number), 1, self.now)
     }
 
+    /// Looks at the nodes if they stir.
     fn review(&self) -> Verdicts {
+        if !self.pulse.take_unrest() {
+            return Verdicts::new();
+        }
         self.jury.review(self.lineup.members(), self.now, || NO_CHANCE)
     }
 

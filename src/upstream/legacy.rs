@@ -49,6 +49,7 @@ impl Node {
             self.change(|traffic| traffic.standing = Standing::out(since, until, why));
         }
         self.load().limit().inherit(learnt, now);
+        self.stir();
     }
 }
 

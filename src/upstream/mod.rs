@@ -31,6 +31,7 @@ mod slot;
 #[cfg(test)]
 mod soundness_tests;
 mod standing;
+mod unrest;
 
 use algorithm::{Algorithm, Contenders};
 pub use algorithm::{Clue, key};

@@ -276,7 +276,7 @@ impl Node {
         if passed {
             self.change(|traffic| traffic.standing.reconsider(Some(since), now));
         } else {
-            self.load.limit().fell(now);
+            self.fell(now);
         }
         Some(if passed { Transition::Up } else { Transition::Down })
     }
@@ -353,8 +353,11 @@ impl Node {
     pub(super) fn failed(&self, fault: Fault, now: u64) {
         self.was_cut.fetch_or(fault == Fault::Cut, Ordering::Relaxed);
         // Who is refused leaves nothing at the node that could be too much, and goes on to another one or waits.
-        if fault != Fault::Unreachable && self.load.failed(now) {
-            self.takes_more();
+        if fault != Fault::Unreachable {
+            if self.load.failed(now) {
+                self.takes_more();
+            }
+            self.stir_if_limited();
         }
         self.traffic.lock().evidence.failed(fault, now);
     }
@@ -375,6 +378,7 @@ impl Node {
         self.out_until.store(until, Ordering::Relaxed);
         self.is_returning.store(matches!(stay, Stay::Returning { .. }), Ordering::Relaxed);
         self.is_out_for_silence.store(why == Some(Why::Silent), Ordering::Relaxed);
+        self.stir();
         changed
     }
 }

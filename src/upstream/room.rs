@@ -84,6 +84,7 @@ impl Node {
         if takes_more {
             self.takes_more();
         }
+        self.stir_if_limited();
     }
 
     /// Its limit was raised: there may be room for several that wait.

@@ -21,15 +21,16 @@ const PROBATION: u64 = 1_000;
 /// Overdue attempts that make a node suspect, unless it is on trial or a check failed as well.
 const WITNESSES: usize = 3;
 
-/// Which nodes of a pool answered promptly of late, shared by all of them.
+/// Which nodes of a pool answered promptly of late, and whether time alone may change any of them, shared by all of them.
 ///
-/// Kept as the last two that differ, so that each node can tell when another one answered. Threads that answer at the same
+/// The answers are kept as the last two that differ, so that each node can tell when another one answered. Threads that answer at the same
 /// moment may overwrite each other; what is lost is one answer of many.
 #[derive(Debug, Default)]
 pub struct Pulse {
     next: AtomicU32,
     latest: AtomicU64,
     before: AtomicU64,
+    has_unrest: AtomicBool,
 }
 
 /// What was heard of one node.
@@ -76,6 +77,17 @@ enum Testimony {
 }
 
 impl Pulse {
+    /// A node changed in a way that time may change further: the jury is to look at all of them.
+    pub fn stir(&self) {
+        // Always written: whoever takes the unrest afterwards sees what was changed before.
+        self.has_unrest.swap(true, Ordering::AcqRel);
+    }
+
+    /// Whether any of them stirred since this was last asked.
+    pub fn take_unrest(&self) -> bool {
+        self.has_unrest.load(Ordering::Relaxed) && self.has_unrest.swap(false, Ordering::AcqRel)
+    }
+
     /// `node` answered promptly at `now`.
     fn beat(&self, node: u16, now: u64) {
         let beat = now << 16 | u64::from(node);
@@ -134,6 +146,16 @@ impl Silence {
         if waited < PATIENCE {
             self.pulse.beat(self.number, now);
         }
+    }
+
+    /// The pulse of the node and the others.
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// Whether there is nothing in it that time may change.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.has_overdue() && !self.is_suspect() && !self.wants_ping.load(Ordering::Relaxed)
     }
 
     /// Whether the node is suspect.
@@ -197,6 +219,7 @@ impl Silence {
     fn bear_witness(&self, began: u64) {
         self.overdue.lock().push(began);
         self.has_overdue.store(true, Ordering::Relaxed);
+        self.pulse.stir();
     }
 
     fn withdraw(&self, began: u64) {

@@ -30,6 +30,7 @@ struct Attempt {
 }
 
 struct World {
+    pulse: Arc<Pulse>,
     /// They outlive every generation.
     nodes: Vec<Arc<Node>>,
     parking: Arc<Parking>,
@@ -129,6 +130,7 @@ impl World {
         let node = |port| Arc::new(Node::new(Place::Tcp(([127, 0, 0, 1], port).into()), &pulse));
         let nodes: Vec<_> = (1..=NODES as u16).map(node).collect();
         Self {
+            pulse,
             generation: Generation::new(&nodes, weights),
             nodes,
             parking: Arc::default(),
@@ -213,16 +215,38 @@ impl World {
         };
         let (before, waiting) = (stands(self), self.parking.len());
         self.generation = Generation::new(&self.nodes, weights);
+        self.pulse.stir();
         assert_eq!((stands(self), self.parking.len()), (before, waiting));
     }
 
-    /// Lets time pass as the real thing does: with a look at the nodes every 50 ms.
+    /// What the jury sees at nodes that do not stir: nothing that it would have to change.
+    fn assert_rest(&self) {
+        let stands = || -> Vec<_> {
+            let limit = |node: &Node| (node.load().limit().held(), node.load().limit().most());
+            self.nodes
+                .iter()
+                .map(|node| (node.availability(self.now), node.stay(), node.take_ping(), limit(node)))
+                .collect()
+        };
+        let before = stands();
+        let verdicts = self.generation.jury.review(self.generation.lineup.members(), self.now, || 0.5);
+        assert!(verdicts.is_empty(), "nobody stirred: {verdicts:?}");
+        assert_eq!(stands(), before, "nobody stirred");
+        assert!(!self.pulse.take_unrest(), "a node that is at rest stirs");
+    }
+
+    /// Lets time pass as the real thing does: with a look every 50 ms at nodes that stir.
     fn pass(&mut self, millis: u64) {
         let end = self.now + millis;
         while self.now < end {
             self.now = (self.now + 50).min(end);
             let had_one_in = self.generation.has_one_in(self.now);
-            let _ = self.generation.jury.review(self.generation.lineup.members(), self.now, || 0.5);
+            if self.pulse.take_unrest() {
+                self.nodes.iter().for_each(|node| _ = node.take_ping());
+                let _ = self.generation.jury.review(self.generation.lineup.members(), self.now, || 0.5);
+            } else {
+                self.assert_rest();
+            }
             assert!(!had_one_in || self.generation.has_one_left(self.now), "the last was taken out");
         }
     }

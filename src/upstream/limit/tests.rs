@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Tier, Weight};
-use crate::upstream::{Member, Node, Patience, Place, Pulse, Slot, Vigil};
+use crate::upstream::{Jury, Member, Node, Patience, Place, Pulse, Slot, Verdicts, Vigil};
 
 fn member() -> Arc<Member> {
     let node = Arc::new(Node::new(Place::Unix("/a".into()), &Arc::<Pulse>::default()));
@@ -96,6 +96,27 @@ fn limit_that_nobody_reaches_is_lifted_and_both_are_told_once() {
     site.run(11_000, 2);
     assert_eq!(site.limit().review(site.now), Some(Transition::Unlimited));
     assert_eq!((site.limit().review(site.now), site.limit().most()), (None, None));
+}
+
+#[test]
+fn limited_node_stirs_until_people_know_that_it_is_so_no_longer() {
+    let mut site = Site::new(16);
+    let (jury, members) = (Jury::new(None, Duration::ZERO), [Arc::clone(&site.member)]);
+    let look = |now| {
+        let stirs = members[0].node.silence().pulse().take_unrest();
+        let verdicts = if stirs { jury.review(&members, now, || 0.5) } else { Verdicts::new() };
+        verdicts.into_iter().map(|(_, transition)| transition).next()
+    };
+    site.overload();
+    assert!(matches!(look(site.now), Some(Transition::Limited(_))));
+    let told: Vec<_> = (0..220)
+        .filter_map(|_| {
+            site.run(50, 2);
+            look(site.now)
+        })
+        .collect();
+    assert_eq!(told, [Transition::Unlimited]);
+    assert!(!members[0].node.silence().pulse().take_unrest(), "there is nothing more to tell");
 }
 
 #[test]
