@@ -17,17 +17,21 @@ use crate::observe::Observer;
 /// How often. A node that falls silent is found out this much later at most.
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// One look in so many is at every pool, once a second: a net for what changes without stirring.
+const ROUND_OF_ALL: u64 = 20;
+
 /// Reviews the nodes of `pools`, and of those that follow them, until dropped.
 pub(super) async fn run(mut pools: watch::Receiver<Vec<(Arc<Pool>, Arc<Links>)>>, observer: Arc<Observer>) {
     let mut probers: HashMap<Name, Prober> = HashMap::new();
-    loop {
+    for round in 0_u64.. {
         tokio::time::sleep(INTERVAL).await;
         probers.retain(|_, prober| !prober.task.is_finished());
         let pools = pools.borrow_and_update();
         // A pool that has just come into force may have nodes that stirred while nobody looked.
         let are_new = pools.has_changed();
+        let is_round_of_all = round.is_multiple_of(ROUND_OF_ALL);
         for (pool, links) in pools.iter() {
-            if pool.take_unrest() || are_new {
+            if pool.take_unrest() || are_new || is_round_of_all {
                 look(pool, links, &mut probers, &observer);
             }
         }
