@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::client::{Answers, Kind, Protocol};
 use crate::front::Check;
+use crate::losses::*;
 use crate::node::{Behaviour, Place, Works as Plant};
 use crate::payload;
 use crate::row::{Answered, Fault, How, Loss, Row};
@@ -48,60 +49,9 @@ const H2: Row = Row { speaks: Protocol::Http2, ..ROW };
 /// Both, for gRPC. A call with an `Idempotency-Key` may run twice, one without may not.
 const GRPC: Row = Row { speaks: Protocol::Grpc, ..H2C };
 
-/// It may have run: the third column of the design's table.
-const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
-
-/// An answer to what may not run twice is passed on.
-const POST_500: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(500) }];
-const POST_503: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(503) }];
-const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }];
-
-/// More arrives than all nodes together can do, so what is left is to say so.
-const EXCESS: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(503) }];
-
 /// A node that can do a hundred requests a second, and one that everything takes ten times as long.
 const BRISK: Behaviour = Works(Plant::roomy(2, Duration::from_millis(20)));
 const BROWNED_OUT: Behaviour = Works(Plant::roomy(2, Duration::from_millis(200)));
-
-/// What a node says of an upload is for the client, even if it says so before it has all of it.
-const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
-
-/// No door is shut without somebody before it.
-const AT_THE_DOOR: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::AtTheDoor }];
-
-/// Two nodes die at once, under what both were serving.
-const TWO_KILLED: &[Loss] = &[POST_502[0], Loss { kinds: &Kind::ALL, how: How::BrokenTwice }];
-
-/// One request may meet both resets, and what breaks on two nodes goes to no third.
-const BOTH_BROKE: &[Loss] = TWO_KILLED;
-
-/// Every node answers so: it is the client's answer.
-const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
-
-/// Only GET can be finished from another node.
-const ALL_BUT_GET_CUT: &[Loss] =
-    &[Loss { kinds: &[Kind::Put, Kind::Delete, Kind::Keyed, Kind::Post], how: How::Cut }];
-
-/// What bookend has to say of a call in its own name: it may have run, or its time was up.
-const CALL_13: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(13) }];
-const CALL_4: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(4) }];
-
-/// What a node says after a message is the client's, whatever call it is.
-const CALLS_14: &[Loss] = &[Loss { kinds: CALLS, how: How::EndedAfterMessage(14) }];
-
-/// Nobody but its client can go on with a call.
-const CALLS_CUT: &[Loss] = &[Loss { kinds: CALLS, how: How::Cut }];
-const CALLS: &[Kind] = &[Kind::Keyed, Kind::Post];
-
-/// The node crashes under others that it was serving, too.
-const CRASH: &[Loss] = &[
-    Loss { kinds: &[Kind::Get], how: How::Url(502) },
-    Loss { kinds: &[Kind::Post], how: How::Status(502) },
-    Loss { kinds: &Kind::ALL, how: How::BrokenTwice },
-];
-
-/// A stream cannot be begun again by anyone but its client.
-const STREAMS: &[Loss] = &[POST_502[0], Loss { kinds: &[Kind::Get], how: How::StreamOfItsNode }];
 
 /// The logic that bookend lacks for requests that wait because no node takes any: a row of another shape, in `parked`.
 pub(crate) const PARKED_AWAITS: Option<&str> = None;
