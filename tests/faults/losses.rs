@@ -37,6 +37,9 @@ pub(crate) const ALL_BUT_GET_CUT: &[Loss] =
 /// What bookend has to say of a call in its own name: it may have run, or its time was up.
 pub(crate) const CALL_13: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(13) }];
 pub(crate) const CALL_4: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(4) }];
+/// Healed, a node has forgotten those whose time is not up.
+pub(crate) const CALL_13_OR_4: &[Loss] = &[CALL_13[0], CALL_4[0]];
+pub(crate) const CALLS_4: &[Loss] = &[CALL_13[0], Loss { kinds: CALLS, how: How::Ended(4) }];
 
 /// What a node says after a message is the client's, whatever call it is.
 pub(crate) const CALLS_14: &[Loss] = &[Loss { kinds: CALLS, how: How::EndedAfterMessage(14) }];

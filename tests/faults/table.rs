@@ -28,6 +28,8 @@ pub(crate) const ROW: Row = Row {
     check: Check::Tcp,
     well: Healthy,
     speaks: Protocol::Http1,
+    beside: &[],
+    deadline: None,
     answers: Answers::Mixed,
     largest: payload::LARGEST,
     may_fail: &[],
@@ -52,6 +54,15 @@ const GRPC: Row = Row { speaks: Protocol::Grpc, ..H2C };
 /// A node that can do a hundred requests a second, and one that everything takes ten times as long.
 const BRISK: Behaviour = Works(Plant::roomy(2, Duration::from_millis(20)));
 const BROWNED_OUT: Behaviour = Works(Plant::roomy(2, Duration::from_millis(200)));
+
+/// What clients give for their calls: longer than it takes to move them from a node that is silent, or shorter than that.
+const CALL_TIME: Duration = Duration::from_secs(4);
+const SHORT_CALL_TIME: Duration = Duration::from_millis(600);
+/// Who was at the silent node as it was found out has the end of its call before all is healed.
+const OF_CALLS_IN_TIME: Duration = Duration::from_secs(8);
+
+/// What takes long and says little.
+const LONG_LIVED: &[Place] = &[Place::Events, Place::LongPoll];
 
 /// The logic that bookend lacks for requests that wait because no node takes any: a row of another shape, in `parked`.
 pub(crate) const PARKED_AWAITS: Option<&str> = None;
@@ -301,6 +312,34 @@ pub(crate) const TABLE: &[Row] = &[
     // gRPC: every call ends with a status or breaks off so that its client can tell.
     Row { name: "grpc_killed", fault: Kill, may_fail: CALL_13, ..GRPC },
     Row { name: "grpc_stopped", fault: Stop, may_fail: CALL_4, answered: DespiteSilence, ..GRPC },
+    // A call without a key waits for its node until its time is up, and no longer.
+    Row {
+        name: "grpc_never_answers_in_time",
+        fault: Behave(Silent),
+        deadline: Some(CALL_TIME),
+        may_fail: CALL_13_OR_4,
+        lasts: OF_CALLS_IN_TIME,
+        answered: DespiteSilence,
+        ..GRPC
+    },
+    Row {
+        name: "grpc_stopped_in_time",
+        fault: Stop,
+        deadline: Some(CALL_TIME),
+        may_fail: CALL_4,
+        lasts: OF_CALLS_IN_TIME,
+        answered: DespiteSilence,
+        ..GRPC
+    },
+    // Shorter than it takes to tell a silent node from a slow one.
+    Row {
+        name: "grpc_never_answers_in_a_short_time",
+        fault: Behave(Silent),
+        deadline: Some(SHORT_CALL_TIME),
+        may_fail: CALLS_4,
+        answered: WhileItLasts,
+        ..GRPC
+    },
     Row { name: "grpc_refuses_streams", fault: Behave(RefusesStreams), ..GRPC },
     Row { name: "grpc_unavailable", fault: Behave(Unavailable), ..GRPC },
     // The service says so of this call. The node did its work, and keeps it.
@@ -316,6 +355,14 @@ pub(crate) const TABLE: &[Row] = &[
     Row { name: "grpc_half_an_answer", fault: Behave(HalfBody), may_fail: CALLS_CUT, ..GRPC },
     Row { name: "grpc_ends_connections_in_order", fault: Behave(EndsInOrder), ..GRPC },
     // What goes on meanwhile.
-    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
+    Row { name: "streams_live_through_it", fault: Kill, beside: LONG_LIVED, may_fail: STREAMS, ..ROW },
+    Row { name: "h2_streams_live_through_it", fault: Kill, beside: LONG_LIVED, may_fail: STREAMS, ..H2 },
+    Row {
+        name: "h2_streams_live_through_reloads",
+        fault: KillBesideReloads,
+        beside: LONG_LIVED,
+        may_fail: STREAMS,
+        ..H2
+    },
     Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
 ];
