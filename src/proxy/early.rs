@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock;
 use crate::link::Overseer;
+use crate::listen::Connection;
 use crate::upstream::{Node, PATIENCE, Patience, Vigil};
 
 /// So much of a body is taken for written: it finds room in the buffers of any connection.
@@ -67,18 +68,23 @@ pub(super) struct Oversight {
     node: Arc<Node>,
     patience: Patience,
     vigil: Mutex<Option<Vigil>>,
+    /// That of its client.
+    connection: Option<Arc<Connection>>,
 }
 
 impl Oversight {
-    /// Over a body for `node`, which waits so long for it.
-    pub(super) fn new(node: Arc<Node>, patience: Patience) -> Self {
-        Self { node, patience, vigil: Mutex::default() }
+    /// Over a body for `node`, which waits so long for it, and for no longer than the client on `connection` does.
+    pub(super) fn new(node: Arc<Node>, patience: Patience, connection: Option<Arc<Connection>>) -> Self {
+        Self { node, patience, vigil: Mutex::default(), connection }
     }
 }
 
 impl Overseer for Oversight {
     fn gives_up(&self, since: u64) -> bool {
         let now = clock::millis();
+        if self.connection.as_ref().is_some_and(|connection| connection.ends_call(now)) {
+            return true;
+        }
         if now.saturating_sub(since) < PATIENCE {
             return false;
         }
