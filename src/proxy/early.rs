@@ -20,6 +20,7 @@ use pingora::protocols::l4::ext::get_tcp_info;
 use tokio::task::JoinHandle;
 
 use crate::clock;
+use crate::framing::{STATUS, begins_refusal};
 use crate::link::Overseer;
 use crate::listen::Connection;
 use crate::upstream::{Node, PATIENCE, Patience, Vigil};
@@ -222,12 +223,9 @@ impl Upload {
     }
 }
 
-/// Whether the head of an answer waits to be read that says no. One that says yes, or go on, may belong to an exchange in
-/// which both sides talk.
+/// Whether the head of an answer waits to be read that says no.
 fn is_refused(connection: &TcpStream) -> bool {
-    let mut head = [0; 10];
+    let mut head = [0; STATUS];
     // Pingora has it in a mode in which nothing is waited for.
-    let is_there = connection.peek(&mut head).is_ok_and(|length| length == head.len());
-    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "));
-    is_there && status.is_some_and(|class| matches!(class, b"3" | b"4" | b"5"))
+    connection.peek(&mut head).is_ok_and(|length| begins_refusal(head.get(..length).unwrap_or_default()))
 }
