@@ -32,6 +32,16 @@ pub fn is_plain_answer(version: Version, status: StatusCode, headers: &HeaderMap
     is_possible && !(is_chunked && (version < Version::HTTP_11 || length.is_some()))
 }
 
+/// Bytes of an answer by which a refusal is known.
+pub const STATUS: usize = "HTTP/1.1 4".len();
+
+/// Whether an answer that begins like this says no. One that says yes, or go on, may belong to an exchange in which both sides
+/// talk.
+pub fn begins_refusal(answer: &[u8]) -> bool {
+    let status = answer.strip_prefix(b"HTTP/1.1 ").or_else(|| answer.strip_prefix(b"HTTP/1.0 "));
+    status.and_then(<[u8]>::first).is_some_and(|class| matches!(class, b'3'..=b'5'))
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;

@@ -6,7 +6,8 @@
 //! patient, can only find that one.
 //!
 //! [`Requests`] follows a connection byte by byte; [`Head`] reads the head of a request, [`Chunks`] a body in chunks.
-//! [`Parsed`] is a head that came in parts. [`is_plain_answer`] judges what a node says of its answer's end.
+//! [`Parsed`] is a head that came in parts. [`is_plain_answer`] judges what a node says of its answer's end, [`begins_refusal`]
+//! whether it says no.
 
 mod answer;
 mod bytes;
@@ -17,7 +18,7 @@ mod host;
 mod parsed;
 mod requests;
 
-pub use answer::is_plain_answer;
+pub use answer::{STATUS, begins_refusal, is_plain_answer};
 pub use chunks::Chunks;
 pub use flaw::Flaw;
 pub use head::{Body, Bounds, Head, split_url};

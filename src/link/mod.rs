@@ -4,6 +4,7 @@
 //! along, read the files of certificates for each connection, and resume no session; and its own HTTP/2 does not tell a
 //! request that the node has not begun from one that may have run.
 
+mod ahead;
 mod connector;
 mod dial;
 mod errand;

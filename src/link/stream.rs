@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
+use super::ahead::Ahead;
 use crate::clock;
 use crate::upstream::Place;
 
@@ -43,6 +44,8 @@ pub struct NodeStream {
     /// When something last came, in milliseconds of the clock.
     heard: Arc<AtomicU64>,
     is_http2: bool,
+    /// What was read while an answer by HTTP/1.1 within TLS was not asked for.
+    ahead: Ahead,
 }
 
 impl NodeStream {
@@ -55,7 +58,7 @@ impl NodeStream {
         // The cell is new and empty.
         let _ = digest.peer_addr.set(peer);
         let heard = Arc::new(AtomicU64::new(clock::millis()));
-        Self { channel, digest: Arc::new(digest), heard, is_http2 }
+        Self { channel, digest: Arc::new(digest), heard, is_http2, ahead: Ahead::default() }
     }
 
     /// Whether HTTP/2 is spoken on it, rather than HTTP/1.1.
@@ -71,6 +74,24 @@ impl NodeStream {
     /// When something last came, in milliseconds of the clock, as long as it is read.
     pub(super) fn heard(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.heard)
+    }
+
+    /// What became of writing; an error where that waits for a node that has refused.
+    fn unless_refused<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        match (written, &mut self.channel) {
+            (Poll::Pending, channel @ Channel::Tls(_)) if !self.is_http2 => {
+                self.ahead.poll_refusal(channel, cx).map(Err)
+            }
+            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Ready(done), _) => {
+                self.ahead.goes_on();
+                Poll::Ready(done)
+            }
+        }
     }
 }
 
@@ -143,6 +164,9 @@ either!(Channel: Plain | Tls);
 impl AsyncRead for NodeStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.ahead.hand_on(buf) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.channel).poll_read(cx, buf))?;
         if this.is_http2 && buf.filled().len() > before {
@@ -154,11 +178,15 @@ impl AsyncRead for NodeStream {
 
 impl AsyncWrite for NodeStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().channel).poll_write(cx, data)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.channel).poll_write(cx, data);
+        this.unless_refused(written, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().channel).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.channel).poll_flush(cx);
+        this.unless_refused(flushed, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,7 +21,7 @@ use super::connector::Break;
 use crate::clock;
 
 /// How long a node that has refused may take none of the rest, before it is not offered any more, in milliseconds.
-const GRACE: u64 = 500;
+pub(super) const GRACE: u64 = 500;
 
 /// How often a body that is stuck is looked at.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -16,6 +16,12 @@ use crate::socket_file::{self, SocketFile};
 /// Connections that the kernel keeps for us until we accept them; it caps this at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
 
+/// Bytes of an answer that the kernel keeps for a client beside what is on its way, before it takes no more.
+///
+/// Left alone it keeps megabytes for each, and a thousand clients that take nothing have all that it keeps for TCP: then it
+/// drops what comes for anybody. With less than this a fast client would be waited for.
+const UNSENT: u32 = 128 * 1024;
+
 /// Sockets that are bound to one address, and the file of a Unix socket of ours.
 pub(super) struct Sockets {
     each: Vec<Bound>,
@@ -120,5 +126,6 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 /// Sets what connections inherit from the socket that they are accepted on.
 fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_tcp_keepalive(&keepalive())
 }

@@ -199,6 +199,17 @@ impl Connection {
         self.ends_at.store(at, Ordering::Relaxed);
     }
 
+    /// Whether the call is over at `now`, in milliseconds of the clock, and ends because of it; for who does not wait for it
+    /// here.
+    pub fn ends_call(&self, now: u64) -> bool {
+        let is_over = now >= self.call_ends_at();
+        if is_over {
+            // Whoever asks has an error of its own.
+            let _ = self.give_up_call();
+        }
+        is_over
+    }
+
     /// The answer is complete; the client may begin its next request.
     pub fn await_request(&self) {
         self.end_by(u64::MAX);
@@ -324,6 +335,11 @@ impl Connection {
         io::Error::new(io::ErrorKind::TimedOut, "the call took longer than its client gives it")
     }
 
+    /// When the time is over that the client gives for its call, in milliseconds of the clock.
+    pub(super) fn call_ends_at(&self) -> u64 {
+        self.ends_at.load(Ordering::Relaxed)
+    }
+
     fn is_late(&self, late: Late) {
         self.late.store(late as u8, Ordering::Relaxed);
     }
@@ -333,13 +349,12 @@ impl Connection {
     fn deadline(&self) -> u64 {
         let is_body = self.waiting() == Waiting::Body;
         let judged = if is_body { self.upload.lock().waits(clock::millis()) } else { u64::MAX };
-        let ends_at = self.ends_at.load(Ordering::Relaxed);
-        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged).min(ends_at)
+        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged).min(self.call_ends_at())
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
     fn look(&self, now: u64) -> Look {
-        if now >= self.ends_at.load(Ordering::Relaxed) {
+        if now >= self.call_ends_at() {
             return Look::CallIsOver;
         }
         let is_body = self.waiting() == Waiting::Body;

@@ -243,7 +243,8 @@ pub(super) fn begin(session: &mut Session, context: &mut Context) -> Option<Box<
         let has_body = !session.as_mut().is_body_empty();
         let overseer = has_body.then(|| {
             let patience = upload_patience(session, admitted.request, route, &context.attempts);
-            Arc::new(Oversight::new(Arc::clone(&member.node), patience)) as Arc<dyn Overseer>
+            let (node, client) = (Arc::clone(&member.node), context.connection.clone());
+            Arc::new(Oversight::new(node, patience, client)) as Arc<dyn Overseer>
         });
         link::send_out(&mut peer, &link, member.node.place(), limits(&route.timeouts), overseer);
         if link.is_shared() {

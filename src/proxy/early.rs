@@ -20,7 +20,9 @@ use pingora::protocols::l4::ext::get_tcp_info;
 use tokio::task::JoinHandle;
 
 use crate::clock;
+use crate::framing::{STATUS, begins_refusal};
 use crate::link::Overseer;
+use crate::listen::Connection;
 use crate::upstream::{Node, PATIENCE, Patience, Vigil};
 
 /// So much of a body is taken for written: it finds room in the buffers of any connection.
@@ -67,18 +69,23 @@ pub(super) struct Oversight {
     node: Arc<Node>,
     patience: Patience,
     vigil: Mutex<Option<Vigil>>,
+    /// That of its client.
+    connection: Option<Arc<Connection>>,
 }
 
 impl Oversight {
-    /// Over a body for `node`, which waits so long for it.
-    pub(super) fn new(node: Arc<Node>, patience: Patience) -> Self {
-        Self { node, patience, vigil: Mutex::default() }
+    /// Over a body for `node`, which waits so long for it, and for no longer than the client on `connection` does.
+    pub(super) fn new(node: Arc<Node>, patience: Patience, connection: Option<Arc<Connection>>) -> Self {
+        Self { node, patience, vigil: Mutex::default(), connection }
     }
 }
 
 impl Overseer for Oversight {
     fn gives_up(&self, since: u64) -> bool {
         let now = clock::millis();
+        if self.connection.as_ref().is_some_and(|connection| connection.ends_call(now)) {
+            return true;
+        }
         if now.saturating_sub(since) < PATIENCE {
             return false;
         }
@@ -216,12 +223,9 @@ impl Upload {
     }
 }
 
-/// Whether the head of an answer waits to be read that says no. One that says yes, or go on, may belong to an exchange in
-/// which both sides talk.
+/// Whether the head of an answer waits to be read that says no.
 fn is_refused(connection: &TcpStream) -> bool {
-    let mut head = [0; 10];
+    let mut head = [0; STATUS];
     // Pingora has it in a mode in which nothing is waited for.
-    let is_there = connection.peek(&mut head).is_ok_and(|length| length == head.len());
-    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "));
-    is_there && status.is_some_and(|class| matches!(class, b"3" | b"4" | b"5"))
+    connection.peek(&mut head).is_ok_and(|length| begins_refusal(head.get(..length).unwrap_or_default()))
 }

@@ -25,6 +25,7 @@ mod document;
 mod evidence;
 mod front;
 mod leaks;
+mod losses;
 mod node;
 mod pace;
 mod parked;

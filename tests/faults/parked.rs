@@ -95,6 +95,7 @@ fn parked(id: u64) -> Ask {
         speaks: Protocol::Http1,
         kind,
         order,
+        deadline: None,
         client: Ipv4Addr::LOCALHOST,
         sends_chunked: false,
         is_fresh: true,
@@ -112,7 +113,7 @@ async fn serve_one(site: SocketAddr, id: u64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut connection = Connection::open(site).await.unwrap();
-        let ask = Ask::of(Place::Own, id);
+        let ask = Ask::of(Place::Own, id, Protocol::Http1);
         if connection.exchange(&ask).await.outcome == crate::client::Outcome::Served {
             return;
         }

@@ -20,6 +20,10 @@ pub(crate) struct Row {
     pub(crate) well: Behaviour,
     /// What its clients speak.
     pub(crate) speaks: Protocol,
+    /// What else they ask for, twice a second, from the start until all is healed.
+    pub(crate) beside: &'static [Place],
+    /// The time that they give for a call (`grpc-timeout`), within which each of them ends whatever becomes of it.
+    pub(crate) deadline: Option<Duration>,
     pub(crate) answers: Answers,
     /// The largest body, in bytes.
     pub(crate) largest: usize,
@@ -67,8 +71,6 @@ pub(crate) enum Fault {
     ResetOneEach,
     /// One URL is asked for twice a second, beside the mix. A node that it crashes is started again.
     Url(Place),
-    /// `kill -9` while long polls and event streams are under way.
-    KillBesideStreams,
     /// `kill -9` while the configuration is reloaded ten times a second.
     KillBesideReloads,
 }

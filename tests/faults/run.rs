@@ -55,7 +55,7 @@ pub(crate) const LONG: Form = Form {
 pub(crate) fn run(row: &Row, form: &Form, proxy: Proxy, seed: u64) -> Evidence {
     let mut site = Site::start(proxy, row.terms(), row.nodes, row.well);
     let per_second = row.per_second.unwrap_or(form.per_second);
-    let mix = Mix::new(per_second, row.speaks, row.answers, row.largest, seed);
+    let mix = Mix::new(per_second, row.speaks, row.answers, row.largest, seed).within(row.deadline);
     let load = Load::start(site.front.address(), mix);
     Trouble::prepare(row, &load);
     let began = clock::now();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::client::{Answers, Kind, Protocol};
 use crate::front::Check;
+use crate::losses::*;
 use crate::node::{Behaviour, Place, Works as Plant};
 use crate::payload;
 use crate::row::{Answered, Fault, How, Loss, Row};
@@ -27,6 +28,8 @@ pub(crate) const ROW: Row = Row {
     check: Check::Tcp,
     well: Healthy,
     speaks: Protocol::Http1,
+    beside: &[],
+    deadline: None,
     answers: Answers::Mixed,
     largest: payload::LARGEST,
     may_fail: &[],
@@ -48,60 +51,18 @@ const H2: Row = Row { speaks: Protocol::Http2, ..ROW };
 /// Both, for gRPC. A call with an `Idempotency-Key` may run twice, one without may not.
 const GRPC: Row = Row { speaks: Protocol::Grpc, ..H2C };
 
-/// It may have run: the third column of the design's table.
-const POST_502: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(502) }];
-
-/// An answer to what may not run twice is passed on.
-const POST_500: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(500) }];
-const POST_503: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(503) }];
-const POST_504: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Status(504) }];
-
-/// More arrives than all nodes together can do, so what is left is to say so.
-const EXCESS: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(503) }];
-
 /// A node that can do a hundred requests a second, and one that everything takes ten times as long.
 const BRISK: Behaviour = Works(Plant::roomy(2, Duration::from_millis(20)));
 const BROWNED_OUT: Behaviour = Works(Plant::roomy(2, Duration::from_millis(200)));
 
-/// What a node says of an upload is for the client, even if it says so before it has all of it.
-const UPLOADS_413: &[Loss] = &[Loss { kinds: &[Kind::Put, Kind::Keyed, Kind::Post], how: How::Status(413) }];
+/// What clients give for their calls: longer than it takes to move them from a node that is silent, or shorter than that.
+const CALL_TIME: Duration = Duration::from_secs(4);
+const SHORT_CALL_TIME: Duration = Duration::from_millis(600);
+/// Who was at the silent node as it was found out has the end of its call before all is healed.
+const OF_CALLS_IN_TIME: Duration = Duration::from_secs(8);
 
-/// No door is shut without somebody before it.
-const AT_THE_DOOR: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::AtTheDoor }];
-
-/// Two nodes die at once, under what both were serving.
-const TWO_KILLED: &[Loss] = &[POST_502[0], Loss { kinds: &Kind::ALL, how: How::BrokenTwice }];
-
-/// One request may meet both resets, and what breaks on two nodes goes to no third.
-const BOTH_BROKE: &[Loss] = TWO_KILLED;
-
-/// Every node answers so: it is the client's answer.
-const ALL_500: &[Loss] = &[Loss { kinds: &Kind::ALL, how: How::Status(500) }];
-
-/// Only GET can be finished from another node.
-const ALL_BUT_GET_CUT: &[Loss] =
-    &[Loss { kinds: &[Kind::Put, Kind::Delete, Kind::Keyed, Kind::Post], how: How::Cut }];
-
-/// What bookend has to say of a call in its own name: it may have run, or its time was up.
-const CALL_13: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(13) }];
-const CALL_4: &[Loss] = &[Loss { kinds: &[Kind::Post], how: How::Ended(4) }];
-
-/// What a node says after a message is the client's, whatever call it is.
-const CALLS_14: &[Loss] = &[Loss { kinds: CALLS, how: How::EndedAfterMessage(14) }];
-
-/// Nobody but its client can go on with a call.
-const CALLS_CUT: &[Loss] = &[Loss { kinds: CALLS, how: How::Cut }];
-const CALLS: &[Kind] = &[Kind::Keyed, Kind::Post];
-
-/// The node crashes under others that it was serving, too.
-const CRASH: &[Loss] = &[
-    Loss { kinds: &[Kind::Get], how: How::Url(502) },
-    Loss { kinds: &[Kind::Post], how: How::Status(502) },
-    Loss { kinds: &Kind::ALL, how: How::BrokenTwice },
-];
-
-/// A stream cannot be begun again by anyone but its client.
-const STREAMS: &[Loss] = &[POST_502[0], Loss { kinds: &[Kind::Get], how: How::StreamOfItsNode }];
+/// What takes long and says little.
+const LONG_LIVED: &[Place] = &[Place::Events, Place::LongPoll];
 
 /// The logic that bookend lacks for requests that wait because no node takes any: a row of another shape, in `parked`.
 pub(crate) const PARKED_AWAITS: Option<&str> = None;
@@ -351,6 +312,34 @@ pub(crate) const TABLE: &[Row] = &[
     // gRPC: every call ends with a status or breaks off so that its client can tell.
     Row { name: "grpc_killed", fault: Kill, may_fail: CALL_13, ..GRPC },
     Row { name: "grpc_stopped", fault: Stop, may_fail: CALL_4, answered: DespiteSilence, ..GRPC },
+    // A call without a key waits for its node until its time is up, and no longer.
+    Row {
+        name: "grpc_never_answers_in_time",
+        fault: Behave(Silent),
+        deadline: Some(CALL_TIME),
+        may_fail: CALL_13_OR_4,
+        lasts: OF_CALLS_IN_TIME,
+        answered: DespiteSilence,
+        ..GRPC
+    },
+    Row {
+        name: "grpc_stopped_in_time",
+        fault: Stop,
+        deadline: Some(CALL_TIME),
+        may_fail: CALL_4,
+        lasts: OF_CALLS_IN_TIME,
+        answered: DespiteSilence,
+        ..GRPC
+    },
+    // Shorter than it takes to tell a silent node from a slow one.
+    Row {
+        name: "grpc_never_answers_in_a_short_time",
+        fault: Behave(Silent),
+        deadline: Some(SHORT_CALL_TIME),
+        may_fail: CALLS_4,
+        answered: WhileItLasts,
+        ..GRPC
+    },
     Row { name: "grpc_refuses_streams", fault: Behave(RefusesStreams), ..GRPC },
     Row { name: "grpc_unavailable", fault: Behave(Unavailable), ..GRPC },
     // The service says so of this call. The node did its work, and keeps it.
@@ -366,6 +355,14 @@ pub(crate) const TABLE: &[Row] = &[
     Row { name: "grpc_half_an_answer", fault: Behave(HalfBody), may_fail: CALLS_CUT, ..GRPC },
     Row { name: "grpc_ends_connections_in_order", fault: Behave(EndsInOrder), ..GRPC },
     // What goes on meanwhile.
-    Row { name: "streams_live_through_it", fault: KillBesideStreams, may_fail: STREAMS, ..ROW },
+    Row { name: "streams_live_through_it", fault: Kill, beside: LONG_LIVED, may_fail: STREAMS, ..ROW },
+    Row { name: "h2_streams_live_through_it", fault: Kill, beside: LONG_LIVED, may_fail: STREAMS, ..H2 },
+    Row {
+        name: "h2_streams_live_through_reloads",
+        fault: KillBesideReloads,
+        beside: LONG_LIVED,
+        may_fail: STREAMS,
+        ..H2
+    },
     Row { name: "killed_while_reloading", fault: KillBesideReloads, may_fail: POST_502, ..ROW },
 ];

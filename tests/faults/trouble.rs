@@ -30,9 +30,7 @@ pub(crate) struct Trouble<'a> {
 impl<'a> Trouble<'a> {
     /// What comes before the fault because it must be under way by then.
     pub(crate) fn prepare(row: &Row, load: &Load) {
-        if row.fault == Fault::KillBesideStreams {
-            load.also_ask(&[Place::Events, Place::LongPoll]);
-        }
+        load.also_ask(row.beside, row.speaks);
     }
 
     /// The fault befalls its nodes.
@@ -40,17 +38,15 @@ impl<'a> Trouble<'a> {
         let mut trouble = Self { row, site, load, began: clock::now(), steps: 0, doors_shut: Vec::new() };
         match row.fault {
             Fault::Behave(behaviour) => trouble.behave(behaviour),
-            Fault::Kill | Fault::KillFor(_) | Fault::KillBesideStreams | Fault::KillBesideReloads => {
-                trouble.each(Server::kill);
-            }
+            Fault::Kill | Fault::KillFor(_) | Fault::KillBesideReloads => trouble.each(Server::kill),
             Fault::RestartUnready => trouble.each(|node| {
                 node.kill();
                 node.start_again(Behaviour::Answers(503));
             }),
             Fault::Stop => trouble.each(|node| node.signal(Signal::STOP)),
-            Fault::Url(Place::Crash) => load.also_ask(&[Place::Crash]),
-            Fault::Url(Place::Poison) => load.also_ask(&[Place::Poison]),
-            Fault::Url(_) => load.also_ask(&[Place::Report]),
+            Fault::Url(Place::Crash) => load.also_ask(&[Place::Crash], row.speaks),
+            Fault::Url(Place::Poison) => load.also_ask(&[Place::Poison], row.speaks),
+            Fault::Url(_) => load.also_ask(&[Place::Report], row.speaks),
             Fault::Flap | Fault::ResetOneEach => {}
         }
         trouble
@@ -85,13 +81,11 @@ impl<'a> Trouble<'a> {
 
     /// All is well again when this returns; it says when nodes ceased to accept connections.
     pub(crate) fn end(mut self) -> Vec<(Moment, Moment)> {
-        self.load.also_ask(&[]);
+        self.load.also_ask(&[], self.row.speaks);
         let well = self.row.well;
         match self.row.fault {
             Fault::Behave(_) | Fault::Flap => self.each(|node| node.behave(well)),
-            Fault::Kill | Fault::KillBesideStreams | Fault::KillBesideReloads => {
-                self.each(|node| node.start_again(well));
-            }
+            Fault::Kill | Fault::KillBesideReloads => self.each(|node| node.start_again(well)),
             Fault::Stop => self.each(|node| node.signal(Signal::CONT)),
             Fault::Url(Place::Crash) => self.start_what_crashed(),
             Fault::Url(_) | Fault::ResetOneEach | Fault::KillFor(_) | Fault::RestartUnready => {}

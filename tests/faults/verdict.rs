@@ -16,6 +16,8 @@ const LEFT_ALONE: f64 = 0.7;
 /// How long it takes to learn that a node can do less, and what that may cost then; lenient, as the machine may be busy.
 const LEARNT: Duration = Duration::from_secs(3);
 const BROWN_OUT: Duration = Duration::from_secs(1);
+/// How much later than its deadline a call may end, as the machine may be busy.
+const ON_TIME: Duration = Duration::from_millis(500);
 /// So many examples of one violation.
 const EXAMPLES: usize = 3;
 
@@ -27,6 +29,7 @@ pub(crate) fn violations(row: &Row, form: &Form, evidence: &Evidence) -> Vec<Str
     found.extend(unanswered(row, evidence));
     found.extend(too_many_attempts(row, form, evidence));
     found.extend(drowned(row, evidence));
+    found.extend(untimely(evidence));
     if !evidence.survived {
         found.push("the proxy itself ended".to_owned());
     }
@@ -176,6 +179,18 @@ fn drowned(row: &Row, evidence: &Evidence) -> Option<String> {
     let drowned: Vec<u64> = asked.filter(is_drowned).map(|record| record.id).collect();
     let is_judged = row.answered == Answered::DespiteBrownOut && !drowned.is_empty();
     is_judged.then(|| counted(&format!("not answered within {BROWN_OUT:?}"), &drowned))
+}
+
+/// Calls that did not end when their time was up, or were told so before it was.
+fn untimely(evidence: &Evidence) -> Option<String> {
+    let is_untimely = |record: &&Record| {
+        record.ask.deadline.is_some_and(|deadline| match (record.outcome(), record.latency()) {
+            (Outcome::Ended(4), Some(latency)) if latency < deadline => true,
+            (_, latency) => latency.is_none_or(|latency| latency > deadline + ON_TIME),
+        })
+    };
+    let untimely: Vec<_> = evidence.records.iter().filter(is_untimely).map(|record| record.id).collect();
+    (!untimely.is_empty()).then(|| counted("not ended when its time was up", &untimely))
 }
 
 /// More attempts at all nodes than the row allows for each request.

@@ -86,6 +86,7 @@ fn plain(kind: Kind, id: u64, sent: usize) -> Ask {
         speaks: Protocol::Http1,
         kind,
         order,
+        deadline: None,
         client: address(FLOODS),
         sends_chunked: false,
         is_fresh: false,

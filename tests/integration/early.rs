@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bookend, Call, Client, Gate, Next, Origin, Site};
+use crate::support::{Authority, Bookend, Call, Client, Gate, Next, Origin, Sealed, Site};
 
 const REFUSAL: &str = "HTTP/1.1 413 X\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large";
 
@@ -75,12 +76,22 @@ fn upload(bookend: &Bookend, is_chunked: bool, length: usize) -> (Duration, u16,
 }
 
 fn expect_refusal(uploads: usize, lengths: &[usize], after_a_while: Duration, after: After) {
+    expect_refusal_by(uploads, lengths, after_a_while, after, |nodes| Bookend::start(&Site::of(nodes)));
+}
+
+fn expect_refusal_by(
+    uploads: usize,
+    lengths: &[usize],
+    after_a_while: Duration,
+    after: After,
+    start: impl Fn(&[&Origin]) -> Bookend,
+) {
     for &length in lengths {
         for is_chunked in [false, true] {
             let gate = Gate::default();
             let node = || refuses(after_a_while, after, &gate);
             let nodes = [node(), node()];
-            let bookend = Bookend::start(&Site::of(&nodes.each_ref()));
+            let bookend = start(&nodes.each_ref());
             for _ in 0..uploads {
                 let (took, status, text) = upload(&bookend, is_chunked, length);
                 let what = format!("{length} bytes, chunked: {is_chunked}, {after:?}, {took:?}");
@@ -119,6 +130,28 @@ fn refusal_of_an_upload_reaches_the_client_if_the_node_resets() {
 fn refusal_reaches_the_client_though_nothing_more_of_its_upload_can_be_written() {
     for after in [After::Idle, After::Polite, After::Rude] {
         expect_refusal(1, &[30_000_000], Duration::from_millis(300), after);
+    }
+}
+
+#[test]
+fn refusal_of_a_node_behind_tls_reaches_the_client() {
+    let authority = Authority::new();
+    let files = authority.server("node", &["node.test"]);
+    let tls = format!("tls: {{ authorities: \"{}\", server_name: node.test }}", authority.file().display());
+    for (after_a_while, after) in [
+        (Duration::ZERO, After::Idle),
+        (Duration::from_millis(300), After::Idle),
+        (Duration::from_millis(300), After::Polite),
+        // A node that resets is left out: what speaks TLS for it here may lose its answer by that.
+    ] {
+        let sealed = Mutex::new(Vec::new());
+        expect_refusal_by(1, &[30_000_000], after_a_while, after, |nodes| {
+            let mut sealed = sealed.lock().unwrap();
+            *sealed = nodes.iter().map(|node| Sealed::before(node, &files)).collect();
+            let site = Site::default().with_pool("protocol: http1");
+            let site = sealed.iter().fold(site, |site, sealed| site.with_node(sealed.address(), &tls));
+            Bookend::start(&site)
+        });
     }
 }
 

@@ -2,7 +2,9 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::support::{Answer, Bookend, Client, H2Node, Reply, Site, eventually, request_bytes, until};
+use crate::support::{
+    Answer, Bookend, Client, H2Node, PATIENCE, Reply, Site, eventually, request_bytes, until,
+};
 
 /// A call, as HTTP/1.1 can carry it: it shows what is in the head of an answer, and not what follows its body.
 fn call(bookend: &Bookend, more: &str) -> Answer {
@@ -138,6 +140,60 @@ async fn begun_call(bookend: &Bookend, time: &str) -> (Vec<u8>, Option<String>) 
     }
     let told = body.trailers().await.unwrap();
     (messages, told.and_then(|told| Some(told.get("grpc-status")?.to_str().unwrap().to_owned())))
+}
+
+#[test]
+fn call_whose_time_is_over_waits_for_no_client() {
+    let large = Reply::Answer {
+        status: 200,
+        headers: vec![("content-type", "application/grpc".to_owned())],
+        body: Bytes::from(vec![b'x'; 8 << 20]),
+        trailers: Some(trailers("0")),
+    };
+    let node = H2Node::start(move |_| large.clone());
+    let bookend = Bookend::start(&site(&[&node]).with_listener("http2: true"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut calls = 0;
+    eventually("a call begins in time", || {
+        calls += 1;
+        let taken = runtime.block_on(untaken_call(&bookend, "400m"));
+        (taken > 0).then_some(())
+    });
+    until("all of them are counted", || ended_by(&bookend, "deadline") == calls);
+}
+
+/// How much comes of a call whose client takes no more than what it has room for.
+async fn untaken_call(bookend: &Bookend, time: &str) -> usize {
+    let stream = tokio::net::TcpStream::connect(bookend.address()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post("http://site.test/shop.Basket/List")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", time);
+    let mut sender = sender.ready().await.unwrap();
+    let (answer, _) = sender.send_request(request.body(()).unwrap(), true).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    let mut taken = 0;
+    let end = async {
+        while let Some(Ok(piece)) = body.data().await {
+            taken += piece.len();
+        }
+    };
+    tokio::time::timeout(PATIENCE, end).await.expect("the call ends");
+    taken
+}
+
+#[test]
+fn call_whose_time_is_over_waits_for_no_room_at_its_node() {
+    let node = H2Node::start(|_| Reply::Nothing);
+    let bookend = Bookend::start(&site(&[&node]).with_pool("timeouts: { write: 60s }"));
+    let headers = "Content-Type: application/grpc\r\ngrpc-timeout: 400m\r\n";
+    // More than all on the way hold, and so little that the client is rid of it.
+    let sent = vec![0; 1 << 20];
+    let answer = Client::connect(bookend.address()).request("POST", "/shop.Basket/Add", headers, &sent);
+    assert_eq!(status(&answer), (200, Some("4".to_owned())));
+    until("the node is told", || node.resets() == 1);
+    until("it is counted as what it is", || ended_by(&bookend, "deadline") == 1);
 }
 
 #[test]

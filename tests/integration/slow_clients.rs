@@ -1,7 +1,8 @@
 //! Clients that are slow on purpose: they lose their place, and whoever is in a hurry does not notice them.
 
+use std::fs;
 use std::io::Read;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
@@ -136,6 +137,40 @@ fn answer_that_is_taken_too_slowly_is_cut() {
     });
     bookend.wait_for_log("client too slow client=127.0.0.1 with=answer");
     assert!(client.read_to_end().is_err(), "the answer looks complete");
+}
+
+/// What the kernel keeps of an answer, which nobody takes, at the most; twice as much as it is told to, as it counts roughly.
+const MOST_KEPT: u64 = 256 << 10;
+
+/// Bytes that the kernel has to send from `address` to the client at `to`, by the table of its connections.
+fn kept(address: SocketAddr, to: SocketAddr) -> Option<u64> {
+    let port = |address: SocketAddr| format!(":{:04X}", address.port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let of_these = |line: &&str| {
+        let mut ends = line.split_whitespace().skip(1);
+        let mut is = |at| ends.next().is_some_and(|end| end.ends_with(&port(at)));
+        is(address) && is(to)
+    };
+    let queues = table.lines().find(of_these)?.split_whitespace().nth(4)?;
+    u64::from_str_radix(queues.split(':').next()?, 16).ok()
+}
+
+#[test]
+fn answer_that_nobody_takes_is_not_kept_by_the_kernel() {
+    let node = large();
+    let site = Site::of(&[&node])
+        .with_listener("timeouts: { write: 500ms }")
+        .with_listener("limits: { answer_rate: 1MiB }");
+    let bookend = Bookend::start(&site);
+    let mut client = Client::connect(bookend.address());
+    let from = client.stream().local_addr().unwrap();
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let mut most = 0;
+    until("bookend has had enough", || {
+        most = most.max(kept(bookend.address(), from).unwrap_or(0));
+        too_slow(&bookend, "answer") == 1
+    });
+    assert!((1..=MOST_KEPT).contains(&most), "{most} bytes were kept");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Timed {
                 return Poll::Ready(sent);
             }
             has_waited = true;
-            self.poll_slowness(cx).map(|()| Err(too_slow()))
+            self.poll_patience(cx).map(Err)
         });
         let sent = sent.await;
         self.download.has_gone(clock::millis);
@@ -84,16 +84,19 @@ impl Timed {
         sent
     }
 
-    /// Ready when the client has been too slow to take the answer.
-    fn poll_slowness(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the client has been too slow to take the answer, or has had the time that it gives for its call.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Box<Error>> {
         self.connection.pause_body();
         let pace = Patience::of(&self.connection.listener()).pace.filter(|_| !self.is_at_will);
-        let Some(pace) = pace else { return Poll::Pending };
         loop {
-            let judged = self.download.waits(pace, self.shared.stalls(), clock::millis());
-            ready!(self.alarm.poll(cx, judged));
-            if self.download.is_too_slow(pace, self.shared.stalls(), clock::millis()) {
-                return Poll::Ready(());
+            let stalls = self.shared.stalls();
+            let judged = pace.map_or(u64::MAX, |pace| self.download.waits(pace, stalls, clock::millis()));
+            ready!(self.alarm.poll(cx, judged.min(self.connection.call_ends_at())));
+            if clock::millis() >= self.connection.call_ends_at() {
+                return Poll::Ready(down(self.connection.give_up_call()));
+            }
+            if pace.is_some_and(|pace| self.download.is_too_slow(pace, stalls, clock::millis())) {
+                return Poll::Ready(too_slow());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Version};
@@ -82,6 +83,8 @@ pub(crate) struct Ask {
     pub(crate) speaks: Protocol,
     pub(crate) kind: Kind,
     pub(crate) order: Order,
+    /// The time that its client gives for a call.
+    pub(crate) deadline: Option<Duration>,
     /// The address that it comes from.
     pub(crate) client: Ipv4Addr,
     /// Whether its own body is chunked; in HTTP/2, whether its length is not announced.
@@ -116,23 +119,25 @@ impl Ask {
             speaks,
             kind,
             order: Order { place: Place::Own, id, sent, wanted, chunked, etag },
+            deadline: None,
             client: Ipv4Addr::LOCALHOST,
             sends_chunked: rng.bool(),
             is_fresh: rng.u8(..10) < 3,
         }
     }
 
-    /// A GET of a page that is not its own, on a connection of its own.
-    pub(crate) fn of(place: Place, id: u64) -> Self {
+    /// A GET of a page that is not its own, on a connection of its own or, in HTTP/2, on that of all.
+    pub(crate) fn of(place: Place, id: u64, speaks: Protocol) -> Self {
         let wanted = if place == Place::Events { 0 } else { 200 };
         let order = Order { place, id, sent: 0, wanted, chunked: false, etag: false };
         Self {
-            speaks: Protocol::Http1,
+            speaks,
             kind: Kind::Get,
             order,
+            deadline: None,
             client: Ipv4Addr::LOCALHOST,
             sends_chunked: false,
-            is_fresh: true,
+            is_fresh: speaks == Protocol::Http1,
         }
     }
 
@@ -161,6 +166,9 @@ impl Ask {
         }
         if self.speaks == Protocol::Grpc {
             request = request.header("content-type", CALL).header("te", "trailers");
+            if let Some(deadline) = self.deadline {
+                request = request.header("grpc-timeout", format!("{}m", deadline.as_millis()));
+            }
         } else if self.kind.sends_body() && !self.sends_chunked {
             request = request.header("content-length", self.order.sent);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::ask::Ask;
+use super::ask::{Ask, Protocol};
 use super::connections::Connections;
 use super::record::{Outcome, Record};
 use crate::clock::{self, Moment};
@@ -42,8 +42,8 @@ pub(crate) struct Load {
 struct Shared {
     connections: Connections,
     records: Mutex<Vec<Record>>,
-    /// What is asked for beside the script, twice a second.
-    beside: Mutex<&'static [Place]>,
+    /// What is asked for beside the script, twice a second, and what its clients speak.
+    beside: Mutex<(&'static [Place], Protocol)>,
 }
 
 impl Load {
@@ -52,7 +52,7 @@ impl Load {
         let shared = Arc::new(Shared {
             connections: Connections::new(site),
             records: Mutex::default(),
-            beside: Mutex::default(),
+            beside: Mutex::new((&[], Protocol::Http1)),
         });
         let (stop, stopped) = watch::channel(false);
         let theirs = Arc::clone(&shared);
@@ -64,8 +64,8 @@ impl Load {
     }
 
     /// Asks for these, too, each twice a second, until told otherwise.
-    pub(crate) fn also_ask(&self, places: &'static [Place]) {
-        *self.shared.beside.lock().unwrap() = places;
+    pub(crate) fn also_ask(&self, places: &'static [Place], by: Protocol) {
+        *self.shared.beside.lock().unwrap() = (places, by);
     }
 
     /// Whether all requests that are `like` this and were due before `until` were sent and have ended.
@@ -100,8 +100,9 @@ async fn run(shared: Arc<Shared>, mut script: impl Script, mut stopped: watch::R
         under_way.spawn(Arc::clone(&shared).send(ask, scheduled, script.patience()));
         if due >= beside {
             beside += BESIDE;
-            for place in *shared.beside.lock().unwrap() {
-                let ask = Ask::of(*place, shared.next_id());
+            let (places, by) = *shared.beside.lock().unwrap();
+            for place in places {
+                let ask = Ask::of(*place, shared.next_id(), by);
                 under_way.spawn(Arc::clone(&shared).send(ask, scheduled, script.patience()));
             }
         }

@@ -10,6 +10,7 @@ pub(crate) struct Mix {
     speaks: Protocol,
     answers: Answers,
     largest: usize,
+    deadline: Option<Duration>,
     rng: fastrand::Rng,
     turn: u32,
 }
@@ -23,7 +24,12 @@ impl Mix {
         seed: u64,
     ) -> Self {
         let pause = Duration::from_secs(1) / per_second;
-        Self { pause, speaks, answers, largest, rng: fastrand::Rng::with_seed(seed), turn: 0 }
+        Self { pause, speaks, answers, largest, deadline: None, rng: fastrand::Rng::with_seed(seed), turn: 0 }
+    }
+
+    /// Every call is to end within this time.
+    pub(crate) fn within(self, deadline: Option<Duration>) -> Self {
+        Self { deadline, ..self }
     }
 }
 
@@ -34,7 +40,8 @@ impl Script for Mix {
     }
 
     fn ask(&mut self, id: u64) -> Ask {
-        Ask::random(id, self.speaks, self.answers, self.largest, &mut self.rng)
+        let ask = Ask::random(id, self.speaks, self.answers, self.largest, &mut self.rng);
+        Ask { deadline: self.deadline, ..ask }
     }
 
     /// For ever, until the load has ended.
