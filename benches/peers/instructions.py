@@ -10,8 +10,8 @@ from proxies import BenchError, running
 WARM, SHORT, LONG = 1000, 1000, 4000
 
 
-# What serves a connection: whatever follows the clock in the same thread is outside.
-SERVING = "<T as pingora_core::apps::ServerApp>::process_new::*"
+# What serves a request: whatever follows the clock in the same thread is outside.
+SERVING = "<pingora_proxy::HttpProxy<SV,C> as pingora_core::apps::HttpServerApp>::process_new_http::*"
 
 
 def per_request(program, ports, place, files, core, connections, head="bare", change=None, inside=None):
@@ -37,7 +37,10 @@ def per_request(program, ports, place, files, core, connections, head="bare", ch
     short, long = totals(files, 2), totals(files, 3)
     if not long:
         raise BenchError(f"callgrind wrote nothing about {program.name}")
-    return max(count - short.get(thread, 0) for thread, count in long.items()) / (LONG - SHORT)
+    most = max(count - short.get(thread, 0) for thread, count in long.items())
+    if not most:
+        raise BenchError(f"callgrind counted nothing of {program.name}{f' in {inside}' if inside else ''}")
+    return most / (LONG - SHORT)
 
 
 def dump(pid):

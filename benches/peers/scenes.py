@@ -190,7 +190,7 @@ def many(site):
     reloads = [reload(site, program, large) for _ in range(ROUNDS)]
     took, used, quiet, longest = (median(values) for values in zip(*reloads))
     rows = [
-        ["instructions of a connection's task for a request, two nodes in one pool", f"{counted[0]:,.0f}"],
+        ["instructions of a request's task, two nodes in one pool", f"{counted[0]:,.0f}"],
         [f"with {POOLS:,} pools, {POOLS * ROUTES:,} routes, {POOLS * NODES:,} nodes beside it", f"{counted[1]:,.0f}"],
         ["that is", f"{counted[1] / counted[0]:.3f} times"],
         ["reload of that, without load: ms from the command to its end", f"{took:,.0f}"],
