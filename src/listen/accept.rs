@@ -42,7 +42,7 @@ pub(super) struct Acceptor {
     /// How TLS is spoken; empty where it is not.
     pub(super) tls: Arc<ArcSwapOption<Terminator>>,
     pub(super) stopping: watch::Receiver<bool>,
-    /// Turns true when what is under way has had its time.
+    /// Which of its connections end though their clients would go on.
     pub(super) ending: watch::Receiver<Ending>,
     pub(super) shards: Arc<[Shard]>,
     /// The number of its shard.

@@ -23,8 +23,8 @@ const WITNESSES: usize = 3;
 
 /// Which nodes of a pool answered promptly of late, and whether time alone may change any of them, shared by all of them.
 ///
-/// The answers are kept as the last two that differ, so that each node can tell when another one answered. Threads that answer at the same
-/// moment may overwrite each other; what is lost is one answer of many.
+/// The answers are kept as the last two that differ, so that each node can tell when another one answered. Threads that
+/// answer at the same moment may overwrite each other; what is lost is one answer of many.
 #[derive(Debug, Default)]
 pub struct Pulse {
     next: AtomicU32,
