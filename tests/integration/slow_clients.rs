@@ -119,13 +119,18 @@ fn large() -> Origin {
     })
 }
 
+/// bookend that cuts answers which are taken slower than 1 MiB a second.
+fn impatient(node: &Origin) -> Bookend {
+    let site = Site::of(&[node])
+        .with_listener("timeouts: { write: 500ms }")
+        .with_listener("limits: { answer_rate: 1MiB }");
+    Bookend::start(&site)
+}
+
 #[test]
 fn answer_that_is_taken_too_slowly_is_cut() {
     let node = large();
-    let site = Site::of(&[&node])
-        .with_listener("timeouts: { write: 500ms }")
-        .with_listener("limits: { answer_rate: 1MiB }");
-    let bookend = Bookend::start(&site);
+    let bookend = impatient(&node);
     let mut client = Client::connect(bookend.address());
     client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
     let mut piece = [0; 4_096];
@@ -158,10 +163,7 @@ fn kept(address: SocketAddr, to: SocketAddr) -> Option<u64> {
 #[test]
 fn answer_that_nobody_takes_is_not_kept_by_the_kernel() {
     let node = large();
-    let site = Site::of(&[&node])
-        .with_listener("timeouts: { write: 500ms }")
-        .with_listener("limits: { answer_rate: 1MiB }");
-    let bookend = Bookend::start(&site);
+    let bookend = impatient(&node);
     let mut client = Client::connect(bookend.address());
     let from = client.stream().local_addr().unwrap();
     client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
