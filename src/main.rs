@@ -8,5 +8,6 @@ mod allocator;
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> std::process::ExitCode {
+    allocator::keep_to_small_pages();
     bookend::cli::main()
 }
