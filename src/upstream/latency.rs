@@ -1,6 +1,6 @@
 //! How long a node takes, with an eye for the worst.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// After so many milliseconds without a sample a latency counts for a third, and before as much of it is left.
 const FADES: f32 = 10_000.0;
@@ -11,6 +11,9 @@ const FAILURE: f32 = 4.0;
 const LEAST_FAILURE: f32 = 100_000.0;
 const MOST_FAILURE: f32 = 5_000_000.0;
 
+/// How much one answer counts in the number that usually was in flight: that of the last thirty or so.
+const ONE_ANSWER: f32 = 1.0 / 32.0;
+
 /// A moving average of how long a node takes to answer, which follows a slower answer at once and a faster one by degrees
 /// (Finagle's peak EWMA). It fades while there are no samples, so that a node that was slow is tried again.
 ///
@@ -19,6 +22,9 @@ const MOST_FAILURE: f32 = 5_000_000.0;
 pub struct Latency {
     /// The average as the bits of an `f32` in microseconds, and the milliseconds of the clock when it was taken; 0 is none.
     value: AtomicU64,
+    /// How many were in flight at the node while it took that, each answer with itself, as the bits of an `f32`; at least 1,
+    /// and 0 if there was no answer yet.
+    crowd: AtomicU32,
 }
 
 impl Latency {
@@ -28,9 +34,26 @@ impl Latency {
         Some(average * left(at, now))
     }
 
-    /// The node took so many microseconds to answer.
-    pub fn answered(&self, took: u64, now: u64) {
+    /// How long one more request would take at `now` beside so many in flight, in microseconds; `None` if there was no
+    /// sample yet.
+    ///
+    /// As long as usual, while no more are in flight than were while that was measured: what they cost each other is in it.
+    /// Beyond that, longer by as much as they are more, as at a node that does one thing after the other (Little's law).
+    pub fn expected(&self, in_flight: u32, now: u64) -> Option<f32> {
+        let crowd = f32::from_bits(self.crowd.load(Ordering::Relaxed)).max(1.0);
+        Some(self.micros(now)? * ((count(in_flight) + 1.0) / crowd).max(1.0))
+    }
+
+    /// The node took so many microseconds to answer, and had so many requests in flight, with the one that it answered.
+    pub fn answered(&self, took: u64, in_flight: u32, now: u64) {
         self.sample(now, |_| micros(took));
+        let now = count(in_flight).max(1.0);
+        // What another thread notes at the same moment may be lost: one of thirty.
+        let crowd = match self.crowd.load(Ordering::Relaxed) {
+            0 => now,
+            bits => f32::from_bits(bits) + (now - f32::from_bits(bits)) * ONE_ANSWER,
+        };
+        self.crowd.store(crowd.to_bits(), Ordering::Relaxed);
     }
 
     /// The node failed after so many microseconds: a slow answer, however fast it was.
@@ -41,6 +64,7 @@ impl Latency {
     /// Forgets all: the node is another than it was.
     pub fn forget(&self) {
         self.value.store(0, Ordering::Relaxed);
+        self.crowd.store(0, Ordering::Relaxed);
     }
 
     fn sample(&self, now: u64, sample: impl Fn(f32) -> f32) {
@@ -87,6 +111,11 @@ fn micros(took: u64) -> f32 {
     took as f32
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a node has not that many requests")]
+fn count(in_flight: u32) -> f32 {
+    in_flight as f32
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,24 +126,38 @@ mod tests {
     fn slower_answer_counts_at_once_and_faster_ones_by_degrees() {
         let latency = Latency::default();
         assert_eq!(latency.micros(1), None);
-        latency.answered(2_000, 1_000);
+        latency.answered(2_000, 1, 1_000);
         assert_eq!(latency.micros(1_000), Some(2_000.0));
-        latency.answered(9_000, 1_000);
+        latency.answered(9_000, 1, 1_000);
         assert_eq!(latency.micros(1_000), Some(9_000.0));
-        latency.answered(1_000, 1_001);
+        latency.answered(1_000, 1, 1_001);
         let soon = latency.micros(1_001).unwrap();
         assert!((8_990.0..9_000.0).contains(&soon), "{soon}");
         for now in 1_002..31_000 {
-            latency.answered(1_000, now);
+            latency.answered(1_000, 1, now);
         }
         let later = latency.micros(31_000).unwrap();
         assert!((1_000.0..1_500.0).contains(&later), "{later}");
     }
 
     #[test]
+    fn more_than_were_measured_are_expected_to_take_longer() {
+        let latency = Latency::default();
+        assert_eq!(latency.expected(9, 1_000), None);
+        (0..1_000).for_each(|_| latency.answered(6_000, 16, 1_000));
+        assert_eq!(latency.expected(0, 1_000), Some(6_000.0), "fewer than usual");
+        assert_eq!(latency.expected(15, 1_000), Some(6_000.0));
+        let doubled = latency.expected(31, 1_000).unwrap();
+        assert!((11_990.0..12_010.0).contains(&doubled), "{doubled}");
+        (0..1_000).for_each(|_| latency.answered(6_000, 2, 1_000));
+        let less = latency.expected(15, 1_000).unwrap();
+        assert!((47_000.0..48_001.0).contains(&less), "{less}");
+    }
+
+    #[test]
     fn node_that_was_slow_is_tried_again() {
         let latency = Latency::default();
-        latency.answered(1_000_000, 1_000);
+        latency.answered(1_000_000, 1, 1_000);
         assert!(latency.micros(1_000 + 70_000).unwrap() < 1_000.0);
         assert!(latency.micros(500).unwrap() > 999_999.0, "a clock that is behind counts as no time");
     }
@@ -122,7 +165,7 @@ mod tests {
     #[test]
     fn failure_counts_as_a_slow_answer_however_fast_it_was() {
         let latency = Latency::default();
-        latency.answered(1_000, 1_000);
+        latency.answered(1_000, 1, 1_000);
         latency.failed(500, 1_000);
         assert_eq!(latency.micros(1_000), Some(LEAST_FAILURE));
         (0..9).for_each(|_| latency.failed(500, 1_000));
@@ -142,7 +185,7 @@ mod tests {
             for (took, after) in samples {
                 now += after;
                 most = most.max(took);
-                latency.answered(took, now);
+                latency.answered(took, 1, now);
                 let average = latency.micros(now).unwrap();
                 prop_assert!(average.is_finite() && average >= 0.0 && average <= micros(most) * 1.001);
             }

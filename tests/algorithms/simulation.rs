@@ -131,7 +131,8 @@ pub(crate) fn run(scenario: &Scenario, balance: &Balance, most: Option<u32>, sec
             }
             Event::Done { node, job } => {
                 let took = now - job.arrived;
-                job.slot.node().latency().answered(took, millis(now));
+                let node_of_it = job.slot.node();
+                node_of_it.latency().answered(took, node_of_it.load().in_flight(), millis(now));
                 if (WARM_UP..end).contains(&job.arrived) {
                     result.latencies.push(took);
                 }

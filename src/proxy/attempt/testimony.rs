@@ -143,7 +143,8 @@ impl<'a> Hearing<'a> {
             // What it was like before it was out says nothing of what it is like now.
             member.node.latency().forget();
         }
-        member.node.latency().answered(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), now);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        member.node.latency().answered(took, member.node.load().in_flight(), now);
     }
 
     /// A failure counts as a slow answer: a node that fails at once would be the fastest of all.

@@ -7,8 +7,14 @@
 //! reports belong in a pool of their own. With few requests at a time nearly all go to the node that is a little faster.
 //!
 //! The latency is a [peak-sensitive average](crate::upstream::Latency) (Finagle's and Linkerd's peak EWMA), in which a
-//! failure counts as a slow answer. A node of which nothing is known gets one request to find out, and no second one before
-//! the first was answered if another node can take it.
+//! failure counts as a slow answer. Multiplied by the requests in flight, as they do it, that makes a node with sixteen in
+//! flight as bad as an idle one that is sixteen times as slow, though the sixteen are answered as fast as ever: some requests
+//! always go where they take sixteen times as long. So where one of the two is expected to take more than twice as long as
+//! the other, what is expected decides, which grows with the requests in flight only beyond those that are usual there; the
+//! product decides between nodes that are more alike.
+//!
+//! A node of which nothing is known gets one request to find out, and no second one before the first was answered if another
+//! node can take it.
 
 use std::sync::Arc;
 
@@ -22,6 +28,18 @@ use crate::upstream::Member;
 /// that has.
 const UNKNOWN: f64 = 1e12;
 
+/// Nodes are alike if a request is expected to take no more than so many times as long at one as at the other.
+const ALIKE: f64 = 2.0;
+
+/// What one more request would cost at a node, for its weight; in microseconds.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// How long it is expected to take.
+    expected: f64,
+    /// The latency times the requests in flight, with it.
+    product: f64,
+}
+
 /// Picks the better of two of the `contenders` at `now`, in milliseconds of the clock.
 pub(super) fn pick(
     contenders: &Contenders,
@@ -31,17 +49,31 @@ pub(super) fn pick(
 ) -> Option<usize> {
     let first = draw(contenders, None, rng)?;
     let Some(second) = draw(contenders, Some(first), rng) else { return Some(first.0) };
-    let is_better = cost(second, members, now) < cost(first, members, now);
+    let is_better = cost(second, members, now).is_less(cost(first, members, now));
     Some(if is_better { second.0 } else { first.0 })
 }
 
-/// What one more request would cost there.
-fn cost((number, weight): (usize, u32), members: &[Arc<Member>], now: u64) -> f64 {
-    let Some(member) = members.get(number) else { return f64::INFINITY };
-    let in_flight = f64::from(member.node.load().in_flight());
-    match member.node.latency().micros(now) {
-        Some(latency) => f64::from(latency) * (in_flight + 1.0) / f64::from(weight),
-        None if in_flight == 0.0 => 0.0,
-        None => UNKNOWN * (in_flight + 1.0) / f64::from(weight),
+fn cost((number, weight): (usize, u32), members: &[Arc<Member>], now: u64) -> Cost {
+    let Some(member) = members.get(number) else { return Cost::alike(f64::INFINITY) };
+    let (in_flight, latency) = (member.node.load().in_flight(), member.node.latency());
+    let (weight, requests) = (f64::from(weight), f64::from(in_flight) + 1.0);
+    match (latency.expected(in_flight, now), latency.micros(now)) {
+        (Some(expected), Some(micros)) => {
+            Cost { expected: f64::from(expected) / weight, product: f64::from(micros) * requests / weight }
+        }
+        _ if in_flight == 0 => Cost::alike(0.0),
+        _ => Cost::alike(UNKNOWN * requests / weight),
+    }
+}
+
+impl Cost {
+    /// By either measure.
+    fn alike(cost: f64) -> Self {
+        Self { expected: cost, product: cost }
+    }
+
+    fn is_less(self, other: Self) -> bool {
+        let are_alike = self.expected <= other.expected * ALIKE && other.expected <= self.expected * ALIKE;
+        if are_alike { self.product < other.product } else { self.expected < other.expected }
     }
 }

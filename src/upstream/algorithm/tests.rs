@@ -235,8 +235,8 @@ fn least_loaded_takes_turns_while_all_are_idle() {
 #[test]
 fn slower_node_gets_less_of_two() {
     let lineup = lineup(&Balance::PowerOfTwo, &[1, 1]);
-    lineup.members()[0].node.latency().answered(20_000, NOW);
-    lineup.members()[1].node.latency().answered(1_000, NOW);
+    lineup.members()[0].node.latency().answered(20_000, 1, NOW);
+    lineup.members()[1].node.latency().answered(1_000, 1, NOW);
     assert_eq!(take(&lineup, None, 1), 1);
     let _slots = enter(&lineup, 1, 18);
     assert_eq!(take(&lineup, None, 1), 1);
@@ -244,18 +244,31 @@ fn slower_node_gets_less_of_two() {
     assert_eq!(take(&lineup, None, 1), 0);
 }
 
+/// Sixteen at once that are answered in 6 ms, as usual there, are no reason to wait for 100 ms elsewhere.
+#[test]
+fn slow_node_gets_nothing_while_the_other_answers_as_many_as_fast_as_ever() {
+    let lineup = lineup(&Balance::PowerOfTwo, &[1, 1]);
+    let [slow, fast] = lineup.members() else { panic!("two members") };
+    slow.node.latency().answered(100_000, 1, NOW);
+    (0..200).for_each(|_| fast.node.latency().answered(6_000, 16, NOW));
+    let _usual = enter(&lineup, 1, 20);
+    assert!((0..100).all(|seed| take(&lineup, None, seed) == 1), "the product is higher, the wait is not");
+    let _burst = enter(&lineup, 1, 300);
+    assert!((0..100).all(|seed| take(&lineup, None, seed) == 0), "twenty times as many as usual will wait");
+}
+
 #[test]
 fn node_that_fails_at_once_is_no_favourite() {
     let lineup = lineup(&Balance::PowerOfTwo, &[1, 1]);
     lineup.members()[0].node.latency().failed(300, NOW);
-    lineup.members()[1].node.latency().answered(5_000, NOW);
+    lineup.members()[1].node.latency().answered(5_000, 1, NOW);
     assert!((0..100).all(|seed| take(&lineup, None, seed) == 1));
 }
 
 #[test]
 fn node_of_which_nothing_is_known_gets_one_request_until_it_answers() {
     let lineup = lineup(&Balance::PowerOfTwo, &[1, 1]);
-    lineup.members()[1].node.latency().answered(5_000, NOW);
+    lineup.members()[1].node.latency().answered(5_000, 1, NOW);
     let slots = enter(&lineup, 0, 1);
     let _load = enter(&lineup, 1, 50);
     assert!((0..100).all(|seed| take(&lineup, None, seed) == 1), "it has one");
@@ -278,7 +291,7 @@ fn nodes_of_which_nothing_is_known_share_by_load() {
 #[test]
 fn heavier_nodes_are_drawn_more_often_among_many() {
     let lineup = lineup(&Balance::PowerOfTwo, &[1, 1, 1, 1, 4, 4]);
-    lineup.members().iter().for_each(|member| member.node.latency().answered(1_000, NOW));
+    lineup.members().iter().for_each(|member| member.node.latency().answered(1_000, 1, NOW));
     let counts = counts((0..10_000).map(|seed| take(&lineup, None, seed)));
     let light: u32 = (0..4).map(|number| counts.get(&number).copied().unwrap_or_default()).sum();
     assert!(light < 2_000, "{counts:?}");
@@ -303,7 +316,7 @@ fn returning_node_gets_its_share_and_not_all_at_once() {
             traffic.standing.let_in(100_000, NOW);
         });
         for member in [back, other] {
-            member.node.latency().answered(1_000, NOW);
+            member.node.latency().answered(1_000, 1, NOW);
         }
         let mut taken = 0;
         for number in 0..2_000 {
