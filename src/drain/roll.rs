@@ -1,6 +1,6 @@
 //! Who is there: the nodes of the generation in force, by name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::balance::Pool;
@@ -12,7 +12,7 @@ use crate::upstream::{Availability, Member, Resort, Stay, Why};
 /// The nodes of a generation.
 pub(super) struct Roll {
     pools: BTreeMap<Name, Arc<Pool>>,
-    nodes: HashMap<Target, Present>,
+    nodes: BTreeMap<Target, Present>,
 }
 
 /// A node; a name with several addresses is several members, and one with none yet is none.
@@ -23,7 +23,7 @@ pub(super) struct Present {
 
 impl Roll {
     pub(super) fn call(generation: &Generation) -> Self {
-        let mut nodes = HashMap::new();
+        let mut nodes = BTreeMap::new();
         for pool in generation.pools() {
             let is_checked = pool.settings().health_check.is_some();
             let target = |node: &str| Target { pool: pool.name().clone(), node: node.to_owned() };
@@ -61,9 +61,8 @@ impl Roll {
 
     /// The nodes of a pool, in the order of their names.
     pub(super) fn pool(&self, pool: &Name) -> Vec<(&Target, &Present)> {
-        let mut nodes: Vec<_> = self.nodes.iter().filter(|(target, _)| target.pool == *pool).collect();
-        nodes.sort_by_key(|(target, _)| *target);
-        nodes
+        let first = Target { pool: pool.clone(), node: String::new() };
+        self.nodes.range(first..).take_while(|(target, _)| target.pool == *pool).collect()
     }
 
     /// The nodes of a pool that can serve.
