@@ -13,6 +13,7 @@ mod bind;
 mod body;
 mod capacity;
 mod complaints;
+mod crowd;
 mod desk;
 mod drain;
 mod incidents;

@@ -10,16 +10,17 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::access::{Peer, Rules};
 use super::api::{self, LONGEST_CHANGE};
 use super::bind::{self, AdminError, Bound, BoundAddress, MaybeSocket, bind_path};
+use super::crowd::{Crowd, Guest};
 use super::desk::Desk;
 use super::recent::{INTERVAL, counts};
 use crate::config::Admin;
@@ -27,7 +28,8 @@ use crate::observe::Observer;
 use crate::passed::{Given, Owner, Passed};
 use crate::socket_file::SocketFile;
 
-/// Connections at once, for the socket and for the address each: whoever hangs there keeps nobody off the other.
+/// Connections at once, for the socket and for the address each: whoever hangs there keeps nobody off the other, and whoever
+/// says nothing keeps off nobody at all.
 const MOST_CONNECTIONS: usize = 64;
 /// For the head of a request.
 const LONGEST_HEAD: Duration = Duration::from_secs(5);
@@ -230,12 +232,11 @@ async fn sample(desk: Arc<Desk>) {
 }
 
 async fn serve_socket(listener: UnixListener, router: Router) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    // It is never closed, so this never ends by itself.
-    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+    let crowd = Crowd::new(MOST_CONNECTIONS);
+    loop {
         let accepted = listener.accept().await;
         let accepted = accepted.and_then(|(stream, _)| Ok((Peer::User(stream.peer_cred()?.uid()), stream)));
-        begin(accepted, place, &router).await;
+        begin(accepted, &crowd, &router).await;
     }
 }
 
@@ -253,34 +254,41 @@ async fn serve_socket_later(path: PathBuf, router: Router, observer: Arc<Observe
 }
 
 async fn serve_tcp(listener: TcpListener, router: Router) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+    let crowd = Crowd::new(MOST_CONNECTIONS);
+    loop {
         let accepted = listener.accept().await;
         let accepted =
             accepted.and_then(|(stream, peer)| Ok((Peer::Network(peer, stream.local_addr()?), stream)));
-        begin(accepted, place, &router).await;
+        begin(accepted, &crowd, &router).await;
     }
 }
 
 /// Answers a new connection in a task of its own, which ends with its time at the latest.
-async fn begin<S>(accepted: io::Result<(Peer, S)>, place: OwnedSemaphorePermit, router: &Router)
+async fn begin<S>(accepted: io::Result<(Peer, S)>, crowd: &Crowd, router: &Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Ok((peer, stream)) = accepted else { return tokio::time::sleep(PAUSE).await };
+    let Some(guest) = crowd.enter().await else { return };
     let router = router.clone();
     tokio::spawn(async move {
-        answer(stream, peer, router).await;
-        drop(place);
+        tokio::select! {
+            () = answer(stream, peer, router, Arc::clone(&guest)) => {}
+            () = guest.must_go() => {}
+        }
     });
 }
 
 /// Answers one request. Whatever goes wrong is the client's, who can tell.
-async fn answer<S>(stream: S, peer: Peer, router: Router)
+async fn answer<S>(stream: S, peer: Peer, router: Router, guest: Arc<Guest>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let router = TowerToHyperService::new(router.layer(Extension(peer)));
+    let service = service_fn(move |request| {
+        guest.asks();
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(LONGEST_HEAD)

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -336,7 +336,12 @@ fn large_and_slow_requests_keep_nobody_off() {
         })
         .collect();
     assert_eq!(bookend.command("status").status.code(), Some(0), "the socket has room of its own");
+    let asked = Instant::now();
     assert_eq!(over_tcp(port.address(), "GET", "/healthz", "").0, 200, "and those who hang are cut off");
+    assert!(
+        asked.elapsed() < Duration::from_secs(3),
+        "in the order in which they came, and not by their time"
+    );
     let mut first = &hanging[0];
     first.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut rest = Vec::new();
