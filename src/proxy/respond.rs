@@ -25,7 +25,8 @@ pub(super) async fn respond(session: &mut Session, context: &Context) -> pingora
     if session.response_written().is_some_and(|head| !head.status.is_informational()) {
         return end_begun(session, context, status).await;
     }
-    if !session.as_mut().is_body_done() || context.attempts.count() > 0 || context.is_last_answer() {
+    let is_over = context.attempts.count() > 0 || context.is_last_answer();
+    if !session.as_mut().is_body_done() || is_over || context.cause == Some(Cause::HeadTooLarge) {
         session.set_keepalive(None);
     }
     let (kind, id) = match &context.asker {
