@@ -188,7 +188,8 @@ impl Arrived {
         let limit = self.settings.load().timeouts.head;
         let begins = tokio::select! {
             begins = Box::pin(begins_http2(socket, limit)) => begins?,
-            _ = self.stopping.wait_for(|&is_stopping| is_stopping) => return None,
+            // Its request may be on its way, as that of any other connection without one.
+            _ = self.ending.wait_for(|&ending| ending != Ending::None) => return None,
         };
         Some((Channel::Plain(begins.0), None, begins.1))
     }
