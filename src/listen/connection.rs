@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::alarm::Alarm;
 use super::pace::{Pace, Upload};
 use super::peer::Peer;
+use super::presence::Presence;
 use crate::clock;
 use crate::upstream::{PATIENCE, Vigil};
 
@@ -58,6 +59,8 @@ pub(super) enum Look {
     TimeIsUp,
     /// The time is over that the client gives for its call.
     CallIsOver,
+    /// The client has closed its side, and takes nothing.
+    HasLeft,
 }
 
 /// How often a node that is waited for is looked after, in milliseconds.
@@ -89,8 +92,7 @@ pub struct Connection {
     is_broken_off: AtomicBool,
     /// Its client is told why it ends, and may still send meanwhile.
     is_heard_out: AtomicBool,
-    /// How often its socket has begun or ended to take nothing.
-    stalls: AtomicU64,
+    presence: Presence,
 }
 
 impl Deref for Connection {
@@ -116,7 +118,7 @@ impl Connection {
             look_at: AtomicU64::new(u64::MAX),
             is_broken_off: AtomicBool::new(false),
             is_heard_out: AtomicBool::new(false),
-            stalls: AtomicU64::new(0),
+            presence: Presence::default(),
         };
         // A client that connects has its first head's time to begin and to finish it.
         let head = connection.listener().timeouts.head;
@@ -247,17 +249,9 @@ impl Connection {
         self.is_heard_out.load(Ordering::Relaxed)
     }
 
-    /// Whether the socket takes nothing at the moment; told by whoever writes to it, and nobody else.
-    pub(super) fn set_stalled(&self, is_stalled: bool) {
-        let stalls = self.stalls();
-        if (stalls % 2 == 1) != is_stalled {
-            self.stalls.store(stalls + 1, Ordering::Relaxed);
-        }
-    }
-
-    /// How often the socket has begun or ended to take nothing; it takes nothing while that is odd.
-    pub(super) fn stalls(&self) -> u64 {
-        self.stalls.load(Ordering::Relaxed)
+    /// Whether the client still listens.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// What the connection waits for.
@@ -349,13 +343,17 @@ impl Connection {
     fn deadline(&self) -> u64 {
         let is_body = self.waiting() == Waiting::Body;
         let judged = if is_body { self.upload.lock().waits(clock::millis()) } else { u64::MAX };
-        self.end().min(self.look_at.load(Ordering::Relaxed)).min(judged).min(self.call_ends_at())
+        let ends = self.end().min(self.call_ends_at()).min(self.presence.leaves_at());
+        ends.min(self.look_at.load(Ordering::Relaxed)).min(judged)
     }
 
     /// Looks after the node that is waited for, and says whose time is over at `now`, if anyone's is.
     fn look(&self, now: u64) -> Look {
         if now >= self.call_ends_at() {
             return Look::CallIsOver;
+        }
+        if self.presence.has_left(now) {
+            return Look::HasLeft;
         }
         let is_body = self.waiting() == Waiting::Body;
         if now >= self.end() || is_body && self.upload.lock().is_too_slow(now) {

@@ -20,6 +20,7 @@ mod limits;
 mod linger;
 mod pace;
 mod peer;
+mod presence;
 mod refusal;
 mod shard;
 mod socket;

@@ -1,9 +1,10 @@
 //! Answers and connections that last: events, upgrades, interim answers, small writes.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bookend, Client, Gate, Next, Origin, Site};
+use crate::support::{Bookend, Client, Gate, Next, Origin, Site, request_bytes};
 
 #[test]
 fn event_arrives_while_the_node_keeps_its_answer_open() {
@@ -41,6 +42,27 @@ fn events_may_be_further_apart_than_other_answers_pieces() {
     let site = Site::of(&[&node]).with_pool("timeouts: { between_bytes: 200ms }");
     let bookend = Bookend::start(&site);
     assert_eq!(Client::connect(bookend.address()).get("/events").text(), "data: 1\n\n");
+}
+
+#[test]
+fn client_that_has_no_more_to_ask_is_answered() {
+    let node = Origin::start(|call| {
+        std::thread::sleep(Duration::from_millis(200));
+        call.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        // As long as something comes, nobody can say that it has left.
+        for piece in ["o", "t", "h", "e", "r"] {
+            std::thread::sleep(Duration::from_millis(400));
+            call.write(piece);
+        }
+        Next::KeepAlive
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send(request_bytes("GET", "/1", "", b"").repeat(2));
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.read_answer("GET").text(), "firstother");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! how fast the client takes that is judged below.
 
 use crate::listen::pace::{Pace, Pacer};
+use crate::listen::presence::is_stalled;
 
 /// An answer that is held to a pace, in the time in which the client could take it and does not.
 #[derive(Debug, Default)]
@@ -48,11 +49,6 @@ impl Download {
             self.pacer.end();
         }
     }
-}
-
-/// Whether a connection that has begun or ended so often to stand still does.
-fn is_stalled(stalls: u64) -> bool {
-    stalls % 2 == 1
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Timed {
         self.connection.pause_body();
         let pace = Patience::of(&self.connection.listener()).pace.filter(|_| !self.is_at_will);
         loop {
-            let stalls = self.shared.stalls();
+            let stalls = self.shared.presence().stalls();
             let judged = pace.map_or(u64::MAX, |pace| self.download.waits(pace, stalls, clock::millis()));
             ready!(self.alarm.poll(cx, judged.min(self.connection.call_ends_at())));
             if clock::millis() >= self.connection.call_ends_at() {

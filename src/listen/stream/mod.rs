@@ -150,13 +150,13 @@ impl ClientStream {
         Poll::Ready(Ok(count))
     }
 
-    /// Ready when the client has left.
+    /// Ready when the client is known to have left; that it has closed its side is noted.
     fn poll_leaving(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
-        match ready!(channel.poll_look(cx))? {
-            false => Poll::Ready(Ok(())),
-            true => Poll::Pending,
+        if !ready!(channel.poll_look(cx))? {
+            self.connection.presence().closed_its_side();
         }
+        Poll::Pending
     }
 
     /// Ends a request that cannot be read in one way. If it is under way already, the phases above answer.
@@ -189,6 +189,8 @@ impl ClientStream {
         match ready!(self.connection.poll_wait(&mut self.alarm, cx)) {
             Look::GivenUp => Poll::Ready(Err(self.connection.give_up_node(Late::GivenUp))),
             Look::CallIsOver => Poll::Ready(Err(self.connection.give_up_call())),
+            // Pingora takes the end of the stream as the client's leaving.
+            Look::HasLeft => Poll::Ready(Ok(())),
             Look::GoesOn | Look::TimeIsUp => Poll::Ready(self.expire()),
         }
     }
@@ -241,10 +243,11 @@ impl ClientStream {
         match written {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(Ok(count)) => {
+                self.connection.presence().took_something();
                 if self.uptake.written(count as u64, clock::millis) {
                     // The node could not be read meanwhile; its time begins again.
                     self.connection.progressed();
-                    self.connection.set_stalled(false);
+                    self.connection.presence().set_stalled(false);
                 }
                 Poll::Ready(Ok(count))
             }
@@ -257,7 +260,7 @@ impl ClientStream {
     /// Ready when the client has been too slow to take its answer.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         self.connection.pause_body();
-        self.connection.set_stalled(true);
+        self.connection.presence().set_stalled(true);
         let patience = Patience::of(&self.connection.listener());
         let socket = self.channel.as_ref().map_or(-1, AsRawFd::as_raw_fd);
         loop {
