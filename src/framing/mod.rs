@@ -7,12 +7,13 @@
 //!
 //! [`Requests`] follows a connection byte by byte; [`Head`] reads the head of a request, [`Chunks`] a body in chunks.
 //! [`Parsed`] is a head that came in parts. [`is_plain_answer`] judges what a node says of its answer's end, [`begins_refusal`]
-//! whether it says no.
+//! whether it says no. [`Frames`] finds the frames of HTTP/2.
 
 mod answer;
 mod bytes;
 mod chunks;
 mod flaw;
+mod frames;
 mod head;
 mod host;
 mod parsed;
@@ -21,6 +22,7 @@ mod requests;
 pub use answer::{STATUS, begins_refusal, is_plain_answer};
 pub use chunks::Chunks;
 pub use flaw::Flaw;
+pub use frames::Frames;
 pub use head::{Body, Bounds, Head, split_url};
 pub use parsed::Parsed;
 pub use requests::{Passed, Requests};

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Uri, Version, header};
+use http::{HeaderMap, StatusCode, Uri, Version, header};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::custom::client::Session;
@@ -22,6 +22,7 @@ use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::{Digest, UniqueIDType};
 
 use super::connector::{self, Break};
+use super::inbox::Inbox;
 use super::shared::Seat;
 use super::upload::{Overseer, Signs, Upload};
 
@@ -37,7 +38,9 @@ pub struct Exchange {
     upload: Option<SendStream<Bytes>>,
     answer: Option<ResponseFuture>,
     head: Option<ResponseHeader>,
-    body: Option<RecvStream>,
+    body: Option<Arc<Inbox>>,
+    /// The answer is one that has no body, whatever its head says of one.
+    is_bodiless: bool,
     signs: Arc<Signs>,
     overseer: Option<Arc<dyn Overseer>>,
     read_timeout: Option<Duration>,
@@ -58,6 +61,7 @@ impl Exchange {
             answer: None,
             head: None,
             body: None,
+            is_bodiless: false,
             signs: Arc::default(),
             overseer,
             read_timeout: None,
@@ -201,25 +205,21 @@ impl Session for Exchange {
         self.answer = None;
         let (head, body) = answer.into_parts();
         self.signs.answered(head.status);
+        // That it may say how long its body would be is news to the library, which resets the stream when none comes.
+        self.is_bodiless = head.status == StatusCode::NOT_MODIFIED;
         self.head = Some(ResponseHeader::from(head));
-        self.body = Some(body);
+        self.body = (!self.is_bodiless).then(|| self.seat.shared().keep(body));
         Ok(())
     }
 
     async fn read_response_body(&mut self) -> Result<Option<Bytes>> {
-        let Some(mut body) = self.body.take() else { return Ok(None) };
-        let piece = wait((self.read_timeout, &self.signs), body.data()).await;
-        let piece = piece?.transpose().map_err(|why| connector::broken(Break::of(why)))?;
-        if let Some(piece) = &piece {
-            // Of a stream that is over, nothing has to be given back.
-            let _ = body.flow_control().release_capacity(piece.len());
-        }
-        self.body = Some(body);
-        Ok(piece)
+        let Some(body) = &self.body else { return Ok(None) };
+        let piece = wait((self.read_timeout, &self.signs), poll_fn(|cx| body.poll_data(cx))).await?;
+        piece.transpose().map_err(|why| connector::broken(Break::of(why)))
     }
 
     fn response_finished(&self) -> bool {
-        self.body.as_ref().is_some_and(RecvStream::is_end_stream)
+        self.is_bodiless || self.body.as_ref().is_some_and(|body| body.is_at_end())
     }
 
     async fn shutdown(&mut self, _: u32, _: &str) {
@@ -251,9 +251,8 @@ impl Session for Exchange {
     }
 
     async fn read_trailers(&mut self) -> Result<Option<HeaderMap>> {
-        let Some(mut body) = self.body.take() else { return Ok(None) };
-        let trailers = wait((self.read_timeout, &self.signs), body.trailers()).await?;
-        self.body = Some(body);
+        let Some(body) = &self.body else { return Ok(None) };
+        let trailers = wait((self.read_timeout, &self.signs), poll_fn(|cx| body.poll_trailers(cx))).await?;
         trailers.map_err(|why| connector::broken(Break::of(why)))
     }
 
@@ -262,9 +261,11 @@ impl Session for Exchange {
     }
 
     async fn check_response_end_or_error(&mut self, _: bool) -> Result<bool> {
-        let Some(body) = self.body.as_mut().filter(|body| body.is_end_stream()) else { return Ok(false) };
+        let Some(body) = self.body.as_ref().filter(|body| body.is_at_end()) else {
+            return Ok(self.is_bodiless);
+        };
         // A stream that was reset has ended as well; only what comes next tells (hyperium/h2#806).
-        match body.data().await.transpose() {
+        match poll_fn(|cx| body.poll_data(cx)).await.transpose() {
             Ok(None) => Ok(true),
             Ok(Some(_)) => Err(connector::broken(Break::Unsendable)),
             Err(why) => Err(connector::broken(Break::of(why))),

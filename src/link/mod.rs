@@ -5,10 +5,12 @@
 //! request that the node has not begun from one that may have run.
 
 mod ahead;
+mod arrivals;
 mod connector;
 mod dial;
 mod errand;
 mod exchange;
+mod inbox;
 mod leftovers;
 mod shared;
 mod shelf;

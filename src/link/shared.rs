@@ -3,19 +3,21 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use h2::{Ping, PingPong};
+use h2::{Ping, PingPong, RecvStream};
 use parking_lot::Mutex;
 use pingora::protocols::{Digest, GetSocketDigest};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::arrivals::Arrivals;
+use super::inbox::Inbox;
 use super::leftovers::Leftovers;
 use super::stream::NodeStream;
 use super::trouble::Trouble;
@@ -25,6 +27,18 @@ use crate::config;
 /// How much of one answer may wait for its client. All answers of a connection together may fill theirs, so that none that
 /// waits keeps the others from coming.
 const WINDOW: u32 = 512 * 1024;
+
+/// How many streams that were reset here are remembered, so that what the node had under way for them is let pass; one that is
+/// forgotten is reset once more by each frame. Whoever gives up many at once is a crowd of clients that leave, and not the
+/// node: no number of them ends the connection of all others.
+const RESET_STREAMS: usize = 1_024;
+
+/// For how long one is: what is under way may wait behind the answers of others.
+const RESET_TIME: Duration = Duration::from_secs(10);
+
+/// What small pieces of answers may cost beside themselves, 256 bytes each, before the library ends the connection of all. Those
+/// that no client takes are put together long before that.
+const SMALL_PIECES: usize = 64 * 1024 * 1024;
 
 /// The longest head of an answer.
 const LONGEST_HEAD: u32 = 256 * 1024;
@@ -47,11 +61,13 @@ pub(super) struct Shared {
     /// Since when there is no stream, in milliseconds of the clock, and for how long there may be none.
     idle_since: AtomicU64,
     idle_limit: AtomicU64,
-    heard: Arc<AtomicU64>,
+    arrivals: Arc<Arrivals>,
     /// Those who wait for a sign of life.
     asking: Mutex<Vec<oneshot::Sender<()>>>,
     is_asked: Notify,
     leftovers: Mutex<Leftovers<ResponseFuture>>,
+    /// Bodies of answers on their way; some may be gone.
+    inboxes: Mutex<Vec<Weak<Inbox>>>,
     digest: Digest,
     is_tls: bool,
 }
@@ -76,7 +92,7 @@ impl Shared {
         settings: config::Http2,
         limit: Duration,
     ) -> Result<Arc<Self>, Trouble> {
-        let (heard, socket, is_tls) = (stream.heard(), stream.get_socket_digest(), stream.is_tls());
+        let (arrivals, socket, is_tls) = (stream.arrivals(), stream.get_socket_digest(), stream.is_tls());
         let most = settings.max_streams;
         let all = WINDOW.saturating_mul(u32::try_from(most).unwrap_or(u32::MAX)).min((1 << 31) - 1);
         let began = Builder::new()
@@ -85,6 +101,10 @@ impl Shared {
             .initial_window_size(WINDOW)
             .initial_connection_window_size(all)
             .max_header_list_size(LONGEST_HEAD)
+            .max_concurrent_reset_streams(RESET_STREAMS)
+            .reset_stream_duration(RESET_TIME)
+            .max_local_error_reset_streams(None)
+            .data_frame_budget(SMALL_PIECES)
             .handshake::<_, Bytes>(stream)
             .await;
         let (sender, mut connection) = began.map_err(|why| Trouble::of_http2(&why))?;
@@ -98,10 +118,11 @@ impl Shared {
             streams: AtomicUsize::new(0),
             idle_since: AtomicU64::new(clock::millis()),
             idle_limit: AtomicU64::new(clock::to_millis(limit)),
-            heard,
+            arrivals,
             asking: Mutex::default(),
             is_asked: Notify::new(),
             leftovers: Mutex::default(),
+            inboxes: Mutex::default(),
             digest: Digest { socket_digest: socket, ..Digest::default() },
             is_tls,
         });
@@ -131,7 +152,7 @@ impl Shared {
 
     /// Whether something has come a moment ago, or comes within `limit` when asked for.
     pub(super) async fn is_alive(&self, limit: Duration) -> bool {
-        if clock::millis().saturating_sub(self.heard.load(Ordering::Relaxed)) < FRESH {
+        if clock::millis().saturating_sub(self.arrivals.last()) < FRESH {
             return true;
         }
         let (told, alive) = oneshot::channel();
@@ -152,7 +173,7 @@ impl Shared {
 
     /// Nobody waits for this answer any more: its stream is reset, but not many at once while nothing comes.
     pub(super) fn leave(&self, answer: ResponseFuture) {
-        let heard = self.heard.load(Ordering::Relaxed);
+        let heard = self.arrivals.last();
         if clock::millis().saturating_sub(heard) >= FRESH {
             let told = self.leftovers.lock().keep(answer, heard);
             // It is reset as it goes, and nobody else waits for the lock meanwhile.
@@ -162,13 +183,32 @@ impl Shared {
 
     /// Resets what was left, as far as that is good for those who still wait.
     fn tell_of_leftovers(&self) {
-        let heard = self.heard.load(Ordering::Relaxed);
+        let heard = self.arrivals.last();
         let is_left_by_all = self.streams.load(Ordering::Relaxed) == 0;
         let told = {
             let mut leftovers = self.leftovers.lock();
             if is_left_by_all { leftovers.clear() } else { leftovers.release(heard) }
         };
         drop(told);
+    }
+
+    /// What takes the body of an answer.
+    pub(super) fn keep(&self, body: RecvStream) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::new(body));
+        if !inbox.is_at_end() {
+            self.inboxes.lock().push(Arc::downgrade(&inbox));
+        }
+        inbox
+    }
+
+    /// Puts together what the clients of answers have not come for.
+    fn join_bodies(&self) {
+        let waiting: Vec<_> = {
+            let mut inboxes = self.inboxes.lock();
+            inboxes.retain(|inbox| inbox.strong_count() > 0);
+            inboxes.iter().filter_map(Weak::upgrade).collect()
+        };
+        waiting.iter().for_each(|inbox| inbox.join());
     }
 
     /// For how long it may be without a stream.
@@ -193,7 +233,7 @@ impl Shared {
         if is_idle && since(&self.idle_since) >= self.idle_limit.load(Ordering::Relaxed) {
             return Standing::Idle;
         }
-        match since(&self.heard) >= clock::to_millis(ping_interval) {
+        match now.saturating_sub(self.arrivals.last()) >= clock::to_millis(ping_interval) {
             true => Standing::Quiet,
             false => Standing::Good,
         }
@@ -275,8 +315,13 @@ async fn drive(
                 false
             }
             () = shared.is_asked.notified() => true,
+            () = shared.arrivals.are_many() => {
+                shared.join_bodies();
+                false
+            }
             _ = looks.tick() => {
                 shared.tell_of_leftovers();
+                shared.join_bodies();
                 match shared.standing(ping_interval) {
                     Standing::Good => false,
                     Standing::Quiet => true,

@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -19,7 +18,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use super::ahead::Ahead;
-use crate::clock;
+use super::arrivals::Arrivals;
+use crate::framing::Frames;
 use crate::upstream::Place;
 
 /// A socket of either kind.
@@ -41,9 +41,11 @@ pub(super) enum Channel {
 pub struct NodeStream {
     channel: Channel,
     digest: Arc<SocketDigest>,
-    /// When something last came, in milliseconds of the clock.
-    heard: Arc<AtomicU64>,
+    arrivals: Arc<Arrivals>,
     is_http2: bool,
+    /// What comes by HTTP/2, from which empty pieces of bodies are taken: the library ends a connection, with all the answers
+    /// on it, for a hundred in all its life.
+    frames: Frames,
     /// What was read while an answer by HTTP/1.1 within TLS was not asked for.
     ahead: Ahead,
 }
@@ -57,8 +59,14 @@ impl NodeStream {
         };
         // The cell is new and empty.
         let _ = digest.peer_addr.set(peer);
-        let heard = Arc::new(AtomicU64::new(clock::millis()));
-        Self { channel, digest: Arc::new(digest), heard, is_http2, ahead: Ahead::default() }
+        Self {
+            channel,
+            digest: Arc::new(digest),
+            arrivals: Arc::new(Arrivals::new()),
+            is_http2,
+            frames: Frames::default(),
+            ahead: Ahead::default(),
+        }
     }
 
     /// Whether HTTP/2 is spoken on it, rather than HTTP/1.1.
@@ -71,9 +79,9 @@ impl NodeStream {
         matches!(self.channel, Channel::Tls(_))
     }
 
-    /// When something last came, in milliseconds of the clock, as long as it is read.
-    pub(super) fn heard(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.heard)
+    /// What comes, as long as it is read.
+    pub(super) fn arrivals(&self) -> Arc<Arrivals> {
+        Arc::clone(&self.arrivals)
     }
 
     /// What became of writing; an error where that waits for a node that has refused.
@@ -167,12 +175,22 @@ impl AsyncRead for NodeStream {
         if this.ahead.hand_on(buf) {
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut this.channel).poll_read(cx, buf))?;
-        if this.is_http2 && buf.filled().len() > before {
-            this.heard.store(clock::millis(), Ordering::Relaxed);
+        if this.is_http2 {
+            ready!(this.arrivals.poll_more(cx));
         }
-        Poll::Ready(Ok(()))
+        let before = buf.filled().len();
+        loop {
+            ready!(Pin::new(&mut this.channel).poll_read(cx, buf))?;
+            let came = buf.filled_mut().get_mut(before..).unwrap_or_default();
+            if !this.is_http2 || came.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let left = this.arrivals.came(came, &mut this.frames);
+            buf.set_filled(before + left);
+            if left > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 

@@ -141,8 +141,7 @@ pub(super) fn judge(
         // Nobody asked for another protocol; what follows cannot be an answer.
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
-    if answer.version < Version::HTTP_2 && !framing::is_plain_answer(answer.version, status, &answer.headers)
-    {
+    if !framing::is_plain_answer(answer.version, status, &answer.headers) {
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
     if headers::is_unavailable(&answer.headers) && headers::is_grpc(&session.req_header().headers) {
@@ -184,7 +183,10 @@ pub(super) fn conclude(error: &Error, context: &mut Context) {
             ErrorSource::Downstream,
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
         ) => Cause::ClientGone,
-        (ErrorSource::Downstream, ErrorType::WriteTimedout | ErrorType::ConnectError) => Cause::ClientGone,
+        (
+            ErrorSource::Downstream,
+            ErrorType::WriteTimedout | ErrorType::ConnectError | ErrorType::H2Error,
+        ) => Cause::ClientGone,
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Cause::BodyTooSlow,
         (ErrorSource::Downstream, _) => Cause::BodyInvalid,
         (ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset, _) => Cause::Internal,

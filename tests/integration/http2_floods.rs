@@ -68,6 +68,30 @@ fn client_that_sends_some_of_them_is_served() {
 }
 
 #[test]
+fn empty_pieces_among_whole_ones_are_no_flood() {
+    let node = Origin::answering("a");
+    let bookend = Bookend::start(&site(&node));
+    let mut client = Frames::connect(bookend.address(), &[]);
+    for stream in (1..300).step_by(2) {
+        let pieces = [frame(DATA, 0, stream, &[]), frame(DATA, 0, stream, b"x"), frame(DATA, 1, stream, &[])];
+        client.send(&[post(stream), pieces.concat()].concat());
+        assert_eq!(client.until(HEADERS).payload[0], 0x88, "the first field is `:status: 200`");
+    }
+    assert_eq!((turned_away(&bookend), node.count()), (0, 150));
+}
+
+#[test]
+fn call_of_many_small_messages_is_no_flood() {
+    let node = Origin::answering("a");
+    let bookend = Bookend::start(&site(&node));
+    let mut client = Frames::connect(bookend.address(), &[]);
+    let messages = frame(DATA, 0, 1, b"fifteen bytes..").repeat(4_000);
+    client.send(&[post(1), messages, frame(DATA, 1, 1, &[])].concat());
+    assert_eq!(client.until(HEADERS).payload[0], 0x88, "the first field is `:status: 200`");
+    assert_eq!(turned_away(&bookend), 0);
+}
+
+#[test]
 fn client_that_reads_none_of_the_answers_is_turned_away_as_well() {
     let node = Origin::answering("a");
     let bookend = Bookend::start(&site(&node));

@@ -5,8 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use h2::Reason;
-use http::Method;
+use http::{HeaderMap, Method};
 
+use crate::support::frames::{DATA, END_STREAM, Frames, HEADERS, SETTINGS, frame, get, room};
 use crate::support::{
     Authority, Bookend, Client, H2Node, Origin, Reply, Sealed, Site, fetch, request_bytes, until,
 };
@@ -155,6 +156,98 @@ fn slow_request_does_not_take_the_others_of_its_connection_along() {
     assert_eq!(slow.join().unwrap(), 504);
     until("the node is told", || node.resets() == 1);
     assert_eq!(node.accepted(), 1);
+}
+
+/// An upload of which half has come, on the connection that others share.
+fn half_an_upload(bookend: &Bookend, node: &H2Node) -> Client {
+    let mut client = Client::connect(bookend.address());
+    client.send("POST /up HTTP/1.1\r\nHost: site.test\r\nContent-Length: 2\r\n\r\na");
+    until("the node has it", || node.received().iter().any(|came| came.uri.path() == "/up"));
+    client
+}
+
+#[test]
+fn clients_that_leave_cost_the_others_of_their_connection_nothing() {
+    let node = H2Node::start(|came| match came.uri.path() {
+        "/up" => Reply::GiveBack,
+        _ => Reply::Pieces(300, 16_384),
+    });
+    let bookend = Bookend::start(&site(&[&node]));
+    let mut upload = half_an_upload(&bookend, &node);
+    for _ in 0..30 {
+        let mut crowd: Vec<_> = (0..60).map(|_| Client::connect(bookend.address())).collect();
+        crowd.iter_mut().for_each(|client| client.send(request_bytes("GET", "/", "", b"")));
+        crowd.iter_mut().for_each(|client| assert_eq!(client.read_head().status, 200));
+    }
+    upload.send("b");
+    assert_eq!(upload.read_answer("POST").text(), "ab");
+}
+
+#[test]
+fn clients_that_take_nothing_cost_the_others_of_their_connection_nothing() {
+    let node = H2Node::start(|came| match came.uri.path() {
+        "/up" => Reply::GiveBack,
+        _ => Reply::Pieces(40_000, 10),
+    });
+    let bookend = Bookend::start(&site(&[&node]).with_listener("http2: true"));
+    let mut upload = half_an_upload(&bookend, &node);
+    let no_room = [0, 4, 0, 0, 0, 0];
+    let mut client = Frames::connect(bookend.address(), &no_room);
+    for stream in (1..20).step_by(2) {
+        client.send(&get(stream));
+        client.until(HEADERS);
+    }
+    // It makes room for all that waits, and gets it whole.
+    client.send(&frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]));
+    client.send(&room(0, 0x7000_0000));
+    let (mut bytes, mut ended) = (0, 0);
+    while ended < 10 {
+        let piece = client.until(DATA);
+        bytes += piece.payload.len();
+        ended += usize::from(piece.flags & END_STREAM != 0);
+    }
+    assert_eq!(bytes, 10 * 400_000);
+    upload.send("b");
+    assert_eq!(upload.read_answer("POST").text(), "ab");
+    assert_eq!(node.accepted(), 1);
+}
+
+#[test]
+fn answer_whose_length_is_nonsense_is_none() {
+    for (status, lengths) in [(200, &[""][..]), (200, &["2", "2"]), (200, &["+2"]), (204, &["5"])] {
+        let headers: Vec<_> = lengths.iter().map(|length| ("content-length", (*length).to_owned())).collect();
+        let (bad, good) = (
+            H2Node::start(move |_| Reply::Answer {
+                status,
+                headers: headers.clone(),
+                body: "ok".into(),
+                trailers: None,
+            }),
+            H2Node::answering("good"),
+        );
+        let bookend = Bookend::start(&site(&[&bad, &good]).with_pool("ejection: off"));
+        for _ in 0..4 {
+            assert_eq!(fetch(bookend.address(), "/").text(), "good", "{status} {lengths:?}");
+        }
+        assert!(bad.count() > 0);
+    }
+}
+
+#[test]
+fn answer_without_a_body_may_say_how_long_it_would_be() {
+    let node = H2Node::start(|_| Reply::Answer {
+        status: 304,
+        headers: vec![("content-length", "5".to_owned())],
+        body: "".into(),
+        // So that the end comes apart from the head.
+        trailers: Some(HeaderMap::new()),
+    });
+    let bookend = Bookend::start(&site(&[&node]).with_listener("http2: true"));
+    assert_eq!(fetch(bookend.address(), "/").status, 304);
+    let mut client = Frames::connect(bookend.address(), &[]);
+    client.send(&get(1));
+    let head = client.until(HEADERS);
+    assert_eq!((head.payload[0], head.flags & END_STREAM), (0x8b, END_STREAM), "`:status: 304`, and no more");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! time that it may wait is kept by what is laid over its session ([`Timed`]).
 
 mod download;
-mod frames;
+mod ledger;
 mod streams;
 mod timed;
 mod watched;
@@ -41,6 +41,10 @@ use crate::session;
 /// How much of a body a client may send ahead, on one stream and on all of them.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What small pieces of bodies may cost beside themselves while nobody has taken them: 256 bytes each, which are 16,000 messages
+/// of a call that a client sends in one go.
+const SMALL_PIECES: usize = 4 * 1024 * 1024;
 
 /// How long a client that was told that the connection ends has to close it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -207,7 +211,8 @@ fn options(streams: u32, head: u64) -> H2Options {
         .max_concurrent_streams(streams)
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
         .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(SMALL_PIECES);
     options
 }
 

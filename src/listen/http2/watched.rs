@@ -13,7 +13,7 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::Ledger;
+use super::ledger::Ledger;
 use super::streams::Streams;
 use crate::clock;
 use crate::listen::stream::ClientStream;
@@ -41,16 +41,24 @@ impl AsyncRead for Watched {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        let came = buf.filled().get(before..).unwrap_or_default();
-        if this.ledger.received(came, clock::millis) {
-            this.is_flood = true;
-            buf.set_filled(before);
-            // Wakes whoever accepts the requests of this connection, who ends it.
-            this.streams.idle_frames();
-            return Poll::Pending;
+        loop {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            let came = buf.filled_mut().get_mut(before..).unwrap_or_default();
+            if came.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let Some(left) = this.ledger.received(came, clock::millis) else {
+                this.is_flood = true;
+                buf.set_filled(before);
+                // Wakes whoever accepts the requests of this connection, who ends it.
+                this.streams.idle_frames();
+                return Poll::Pending;
+            };
+            buf.set_filled(before + left);
+            if left > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        Poll::Ready(Ok(()))
     }
 }
 

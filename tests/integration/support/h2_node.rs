@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     Echo(HeaderMap),
     /// It answers with what it was sent, once it has all of it.
     GiveBack,
+    /// It answers with so many pieces of so many bytes each.
+    Pieces(usize, usize),
     /// It resets the stream at once.
     Reset(Reason),
     /// It says that it takes no more on this connection, the request not included, and closes it.
@@ -217,6 +219,12 @@ async fn answer(
             let Some(whole) = read(&mut body).await else { return };
             let Ok(mut send) = respond.send_response(Response::new(()), false) else { return };
             let _ = send.send_data(Bytes::from(whole), true);
+        }
+        Reply::Pieces(count, size) => {
+            let Ok(mut send) = respond.send_response(Response::new(()), false) else { return };
+            for last in (0..count).rev() {
+                let _ = send.send_data(Bytes::from(vec![b'x'; size]), last == 0);
+            }
         }
         Reply::Refuse { is_held } => {
             let answer = Response::builder().status(413).header("content-length", 0).body(()).unwrap();
