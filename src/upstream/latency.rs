@@ -24,7 +24,7 @@ pub struct Latency {
     value: AtomicU64,
     /// How many were in flight at the node while it took that, each answer with itself, as the bits of an `f32`; at least 1,
     /// and 0 if there was no answer yet.
-    crowd: AtomicU32,
+    usual: AtomicU32,
 }
 
 impl Latency {
@@ -40,20 +40,20 @@ impl Latency {
     /// As long as usual, while no more are in flight than were while that was measured: what they cost each other is in it.
     /// Beyond that, longer by as much as they are more, as at a node that does one thing after the other (Little's law).
     pub fn expected(&self, in_flight: u32, now: u64) -> Option<f32> {
-        let crowd = f32::from_bits(self.crowd.load(Ordering::Relaxed)).max(1.0);
-        Some(self.micros(now)? * ((count(in_flight) + 1.0) / crowd).max(1.0))
+        let usual = f32::from_bits(self.usual.load(Ordering::Relaxed)).max(1.0);
+        Some(self.micros(now)? * ((count(in_flight) + 1.0) / usual).max(1.0))
     }
 
     /// The node took so many microseconds to answer, and had so many requests in flight, with the one that it answered.
     pub fn answered(&self, took: u64, in_flight: u32, now: u64) {
         self.sample(now, |_| micros(took));
-        let now = count(in_flight).max(1.0);
+        let beside = count(in_flight).max(1.0);
         // What another thread notes at the same moment may be lost: one of thirty.
-        let crowd = match self.crowd.load(Ordering::Relaxed) {
-            0 => now,
-            bits => f32::from_bits(bits) + (now - f32::from_bits(bits)) * ONE_ANSWER,
+        let usual = match self.usual.load(Ordering::Relaxed) {
+            0 => beside,
+            bits => f32::from_bits(bits) + (beside - f32::from_bits(bits)) * ONE_ANSWER,
         };
-        self.crowd.store(crowd.to_bits(), Ordering::Relaxed);
+        self.usual.store(usual.to_bits(), Ordering::Relaxed);
     }
 
     /// The node failed after so many microseconds: a slow answer, however fast it was.
@@ -64,7 +64,7 @@ impl Latency {
     /// Forgets all: the node is another than it was.
     pub fn forget(&self) {
         self.value.store(0, Ordering::Relaxed);
-        self.crowd.store(0, Ordering::Relaxed);
+        self.usual.store(0, Ordering::Relaxed);
     }
 
     fn sample(&self, now: u64, sample: impl Fn(f32) -> f32) {

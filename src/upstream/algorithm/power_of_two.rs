@@ -23,6 +23,7 @@ use fastrand::Rng;
 use super::Contenders;
 use super::random::draw;
 use crate::upstream::Member;
+use crate::upstream::standing::Share;
 
 /// What a request is taken to cost at a node that has one and has not answered any yet, in microseconds: more than any
 /// that has.
@@ -31,13 +32,15 @@ const UNKNOWN: f64 = 1e12;
 /// Nodes are alike if a request is expected to take no more than so many times as long at one as at the other.
 const ALIKE: f64 = 2.0;
 
-/// What one more request would cost at a node, for its weight; in microseconds.
+/// What one more request would cost at a node, in microseconds.
 #[derive(Clone, Copy)]
 struct Cost {
     /// How long it is expected to take.
     expected: f64,
-    /// The latency times the requests in flight, with it.
+    /// The latency times the requests in flight, with it, for the node's weight.
     product: f64,
+    /// The node has less than its weight: it comes back, step by step however fast it is.
+    is_returning: bool,
 }
 
 /// Picks the better of two of the `contenders` at `now`, in milliseconds of the clock.
@@ -56,10 +59,12 @@ pub(super) fn pick(
 fn cost((number, weight): (usize, u32), members: &[Arc<Member>], now: u64) -> Cost {
     let Some(member) = members.get(number) else { return Cost::alike(f64::INFINITY) };
     let (in_flight, latency) = (member.node.load().in_flight(), member.node.latency());
+    let is_returning = member.node.share(now) < Share::FULL;
     let (weight, requests) = (f64::from(weight), f64::from(in_flight) + 1.0);
     match (latency.expected(in_flight, now), latency.micros(now)) {
         (Some(expected), Some(micros)) => {
-            Cost { expected: f64::from(expected) / weight, product: f64::from(micros) * requests / weight }
+            let product = f64::from(micros) * requests / weight;
+            Cost { expected: f64::from(expected), product, is_returning }
         }
         _ if in_flight == 0 => Cost::alike(0.0),
         _ => Cost::alike(UNKNOWN * requests / weight),
@@ -69,11 +74,14 @@ fn cost((number, weight): (usize, u32), members: &[Arc<Member>], now: u64) -> Co
 impl Cost {
     /// By either measure.
     fn alike(cost: f64) -> Self {
-        Self { expected: cost, product: cost }
+        Self { expected: cost, product: cost, is_returning: false }
     }
 
     fn is_less(self, other: Self) -> bool {
-        let are_alike = self.expected <= other.expected * ALIKE && other.expected <= self.expected * ALIKE;
-        if are_alike { self.product < other.product } else { self.expected < other.expected }
+        let (faster, slower) = if self.expected < other.expected { (self, other) } else { (other, self) };
+        match faster.is_returning || slower.expected <= faster.expected * ALIKE {
+            true => self.product < other.product,
+            false => self.expected < other.expected,
+        }
     }
 }

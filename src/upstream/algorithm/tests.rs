@@ -258,6 +258,22 @@ fn slow_node_gets_nothing_while_the_other_answers_as_many_as_fast_as_ever() {
 }
 
 #[test]
+fn nodes_that_are_as_fast_share_by_weight_and_load() {
+    let lineup = lineup(&Balance::PowerOfTwo, &[1, 4]);
+    for (member, usual) in lineup.members().iter().zip([15, 60]) {
+        (0..200).for_each(|_| member.node.latency().answered(1_000, usual, NOW));
+    }
+    let _usual = (enter(&lineup, 0, 15), enter(&lineup, 1, 60));
+    let mut slots = Vec::new();
+    let counts = counts((0..100).map(|seed| {
+        let number = take(&lineup, None, seed);
+        slots.extend(enter(&lineup, number, 1));
+        number
+    }));
+    assert!((15..=25).contains(&counts[&0]), "{counts:?}");
+}
+
+#[test]
 fn node_that_fails_at_once_is_no_favourite() {
     let lineup = lineup(&Balance::PowerOfTwo, &[1, 1]);
     lineup.members()[0].node.latency().failed(300, NOW);
