@@ -3,9 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How long one who was told to go is waited for.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// Places for connections. While all are taken, whoever has been there for longest without having asked gives up its place.
 #[derive(Debug)]
@@ -31,17 +36,21 @@ impl Crowd {
 
     /// Takes a place, which somebody else may have to leave; waits while all have asked something.
     pub(super) async fn enter(&self) -> Option<Arc<Guest>> {
-        if self.places.available_permits() == 0 {
-            self.make_room();
-        }
-        // It is never closed.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let place = loop {
+            if self.places.available_permits() == 0 {
+                self.make_room();
+            }
+            let place = Arc::clone(&self.places).acquire_owned();
+            // Whoever was told to go may have asked just then.
+            if let Ok(place) = timeout(A_MOMENT, place).await {
+                // It is never closed.
+                break place.ok()?;
+            }
+        };
         let guest =
             Arc::new(Guest { has_asked: AtomicBool::new(false), must_go: Notify::new(), _place: place });
         let mut guests = self.guests.lock();
-        while guests.front().is_some_and(|guest| guest.strong_count() == 0) {
-            guests.pop_front();
-        }
+        guests.retain(|guest| guest.strong_count() > 0);
         guests.push_back(Arc::downgrade(&guest));
         Some(guest)
     }

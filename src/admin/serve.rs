@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::access::{Peer, Rules};
@@ -232,7 +233,7 @@ async fn sample(desk: Arc<Desk>) {
 }
 
 async fn serve_socket(listener: UnixListener, router: Router) {
-    let crowd = Crowd::new(MOST_CONNECTIONS);
+    let crowd = Arc::new(Crowd::new(MOST_CONNECTIONS));
     loop {
         let accepted = listener.accept().await;
         let accepted = accepted.and_then(|(stream, _)| Ok((Peer::User(stream.peer_cred()?.uid()), stream)));
@@ -254,7 +255,7 @@ async fn serve_socket_later(path: PathBuf, router: Router, observer: Arc<Observe
 }
 
 async fn serve_tcp(listener: TcpListener, router: Router) {
-    let crowd = Crowd::new(MOST_CONNECTIONS);
+    let crowd = Arc::new(Crowd::new(MOST_CONNECTIONS));
     loop {
         let accepted = listener.accept().await;
         let accepted =
@@ -264,19 +265,23 @@ async fn serve_tcp(listener: TcpListener, router: Router) {
 }
 
 /// Answers a new connection in a task of its own, which ends with its time at the latest.
-async fn begin<S>(accepted: io::Result<(Peer, S)>, crowd: &Crowd, router: &Router)
+async fn begin<S>(accepted: io::Result<(Peer, S)>, crowd: &Arc<Crowd>, router: &Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Ok((peer, stream)) = accepted else { return tokio::time::sleep(PAUSE).await };
-    let Some(guest) = crowd.enter().await else { return };
-    let router = router.clone();
+    let (crowd, router) = (Arc::clone(crowd), router.clone());
+    let (enters, has_entered) = oneshot::channel::<()>();
     tokio::spawn(async move {
+        let Some(guest) = crowd.enter().await else { return };
+        drop(enters);
         tokio::select! {
             () = answer(stream, peer, router, Arc::clone(&guest)) => {}
             () = guest.must_go() => {}
         }
     });
+    // No other one is accepted before that. It ends as it is dropped.
+    let _ = has_entered.await;
 }
 
 /// Answers one request. Whatever goes wrong is the client's, who can tell.
