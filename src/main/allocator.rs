@@ -69,7 +69,8 @@ unsafe impl GlobalAlloc for Allocator {
 /// Has the system give this process no huge pages (`PR_SET_THP_DISABLE` in prctl(2)), for which mimalloc asks.
 ///
 /// A proxy holds little, in many places: a page of 2 MiB is kept for the few of it that are in use, and what it costs to
-/// serve a request is the same (docs/performance.md). Where the system refuses, memory is all that it costs.
+/// serve a request is the same (docs/performance.md). Where the system refuses, memory is all that it costs. Commands that
+/// bookend runs inherit it.
 pub(crate) fn keep_to_small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

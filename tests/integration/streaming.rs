@@ -48,10 +48,10 @@ fn events_may_be_further_apart_than_other_answers_pieces() {
 fn client_that_has_no_more_to_ask_is_answered() {
     let node = Origin::start(|call| {
         std::thread::sleep(Duration::from_millis(200));
-        call.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        call.write("HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\nfirst ");
         // As long as something comes, nobody can say that it has left.
-        for piece in ["o", "t", "h", "e", "r"] {
-            std::thread::sleep(Duration::from_millis(400));
+        for piece in "other other other".as_bytes().chunks(1) {
+            std::thread::sleep(Duration::from_millis(100));
             call.write(piece);
         }
         Next::KeepAlive
@@ -61,8 +61,21 @@ fn client_that_has_no_more_to_ask_is_answered() {
     client.send(request_bytes("GET", "/1", "", b"").repeat(2));
     client.stream().shutdown(Shutdown::Write).unwrap();
     for _ in 0..2 {
-        assert_eq!(client.read_answer("GET").text(), "firstother");
+        assert_eq!(client.read_answer("GET").text(), "first other other other");
     }
+}
+
+#[test]
+fn client_that_has_no_more_to_ask_and_gets_nothing_has_left() {
+    let node = Origin::start(|call| {
+        call.wait_for_the_end();
+        Next::Close
+    });
+    let bookend = Bookend::start(&Site::of(&[&node]));
+    let mut client = Client::connect(bookend.address());
+    client.send(request_bytes("GET", "/", "", b""));
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    assert!(client.is_closed_within(Duration::from_secs(10)));
 }
 
 #[test]

@@ -221,6 +221,7 @@ impl ClientStream {
             let Some(channel) = &mut self.channel else { break };
             let written = Pin::new(channel).poll_write(cx, &self.unwritten);
             let count = ready!(self.watch_stall(cx, written))?;
+            self.connection.presence().took_something();
             self.unwritten.drain(..count);
         }
         // TLS keeps what the socket does not take; a socket keeps nothing.
@@ -243,7 +244,6 @@ impl ClientStream {
         match written {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(Ok(count)) => {
-                self.connection.presence().took_something();
                 if self.uptake.written(count as u64, clock::millis) {
                     // The node could not be read meanwhile; its time begins again.
                     self.connection.progressed();
@@ -330,7 +330,11 @@ impl AsyncWrite for ClientStream {
         if data.len() > WRITE_BUFFER {
             let Some(channel) = &mut this.channel else { return Poll::Ready(Ok(data.len())) };
             let written = Pin::new(channel).poll_write(cx, data);
-            return this.watch_stall(cx, written);
+            let written = this.watch_stall(cx, written);
+            if written.is_ready() {
+                this.connection.presence().took_something();
+            }
+            return written;
         }
         this.unwritten.extend_from_slice(data);
         Poll::Ready(Ok(data.len()))

@@ -165,6 +165,14 @@ impl Client {
         Ok(bytes)
     }
 
+    /// Says by TLS that nothing more comes.
+    pub(crate) fn close_tls(&mut self) {
+        if let Wire::Tls(tls) = self.reader.get_mut() {
+            tls.conn.send_close_notify();
+            tls.flush().unwrap();
+        }
+    }
+
     /// The connection itself.
     pub(crate) fn stream(&self) -> &TcpStream {
         self.reader.get_ref().tcp()
