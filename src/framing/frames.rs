@@ -26,6 +26,8 @@ pub struct Frames {
     /// The first bytes of a header that is not all there, and how many they are.
     begun: [u8; HEAD],
     count: usize,
+    /// Empty pieces of bodies that stayed.
+    empty: u32,
 }
 
 /// What is read of a frame.
@@ -64,16 +66,26 @@ impl Frames {
             left = rest.len();
             seen(head);
             let end = bytes.len() - left;
-            if is_whole && head.is_nothing() {
+            if !head.is_nothing() {
+                continue;
+            }
+            if is_whole {
                 bytes.copy_within(from..end - HEAD, kept);
                 kept += end - HEAD - from;
                 from = end;
+            } else {
+                self.empty = self.empty.saturating_add(1);
             }
         }
         if from > 0 {
             bytes.copy_within(from.., kept);
         }
         kept + bytes.len() - from
+    }
+
+    /// How many empty pieces of bodies have stayed.
+    pub fn empty(&self) -> u32 {
+        self.empty
     }
 
     /// Takes the next header that ends in `bytes` from them, with what is before it, and says whether all of it was there.

@@ -11,6 +11,10 @@ use crate::framing::Frames;
 /// So many small pieces of bodies are read at a time; then whoever looks after the connection puts together what nobody takes.
 const MANY: u32 = 16_384;
 
+/// After so many empty pieces that could not be taken out there are no more requests on the connection: the library ends it, with
+/// those under way, after 100.
+const MOST_EMPTY: u32 = 50;
+
 /// When something last came, and how much of it costs more than it holds.
 #[derive(Debug)]
 pub(super) struct Arrivals {
@@ -18,18 +22,25 @@ pub(super) struct Arrivals {
     last: AtomicU64,
     small_pieces: AtomicU32,
     are_many: Notify,
+    /// Empty pieces that could not be taken out.
+    empty: AtomicU32,
 }
 
 impl Arrivals {
     /// Nothing but the connection.
     pub(super) fn new() -> Self {
         let (last, small_pieces) = (AtomicU64::new(clock::millis()), AtomicU32::new(0));
-        Self { last, small_pieces, are_many: Notify::new() }
+        Self { last, small_pieces, are_many: Notify::new(), empty: AtomicU32::new(0) }
     }
 
     /// When something last came, in milliseconds of the clock.
     pub(super) fn last(&self) -> u64 {
         self.last.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection is soon ended by the library.
+    pub(super) fn are_spoilt(&self) -> bool {
+        self.empty.load(Ordering::Relaxed) >= MOST_EMPTY
     }
 
     /// Ends when many small pieces have come.
@@ -54,6 +65,7 @@ impl Arrivals {
         let mut small = 0;
         let left = frames.sift(came, |head| small += u32::from(head.is_small_piece()));
         self.small_pieces.fetch_add(small, Ordering::Relaxed);
+        self.empty.store(frames.empty(), Ordering::Relaxed);
         left
     }
 }

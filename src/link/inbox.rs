@@ -1,11 +1,19 @@
 //! The body of an answer on a connection that others share, on its way to its client.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use h2::{Error, RecvStream};
 use http::HeaderMap;
 use parking_lot::Mutex;
+
+/// A piece under this size in bytes is put together with others.
+const SMALL: usize = 256;
+
+/// How much is put together at most, in bytes.
+const LOT: usize = 16 * 1024;
 
 /// The rest of an answer's body.
 ///
@@ -17,8 +25,10 @@ pub(super) struct Inbox(Mutex<Contents>);
 #[derive(Debug)]
 struct Contents {
     stream: RecvStream,
-    /// What came first, in one piece.
-    joined: BytesMut,
+    /// What came first, small pieces put together.
+    lots: VecDeque<Bytes>,
+    /// Small pieces behind those.
+    last: BytesMut,
     /// How the stream broke off behind that.
     broken: Option<Error>,
     /// Somebody will be woken when something comes.
@@ -27,16 +37,16 @@ struct Contents {
 
 impl Inbox {
     pub(super) fn new(stream: RecvStream) -> Self {
-        let joined = BytesMut::new();
-        Self(Mutex::new(Contents { stream, joined, broken: None, is_awaited: false }))
+        let (lots, last) = (VecDeque::new(), BytesMut::new());
+        Self(Mutex::new(Contents { stream, lots, last, broken: None, is_awaited: false }))
     }
 
     /// The next piece, for which there is room again; `None` at the end.
     pub(super) fn poll_data(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let contents = &mut *self.0.lock();
-        let piece = match contents.joined.is_empty() {
-            false => contents.joined.split().freeze(),
-            true => {
+        let piece = match contents.take() {
+            Some(piece) => piece,
+            None => {
                 if let Some(why) = contents.broken.take() {
                     return Poll::Ready(Some(Err(why)));
                 }
@@ -54,19 +64,22 @@ impl Inbox {
         Poll::Ready(Some(Ok(piece)))
     }
 
-    /// What follows the body.
+    /// What follows the body, once all of that was taken.
     pub(super) fn poll_trailers(&self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Error>> {
-        let mut contents = self.0.lock();
-        match contents.broken.take() {
-            Some(why) => Poll::Ready(Err(why)),
-            None => contents.stream.poll_trailers(cx),
+        let contents = &mut *self.0.lock();
+        if let Some(why) = contents.broken.take() {
+            return Poll::Ready(Err(why));
         }
+        contents.is_awaited = true;
+        let trailers = ready!(contents.stream.poll_trailers(cx));
+        contents.is_awaited = false;
+        Poll::Ready(trailers)
     }
 
     /// Whether nothing follows.
     pub(super) fn is_at_end(&self) -> bool {
         let contents = self.0.lock();
-        contents.joined.is_empty() && contents.broken.is_none() && contents.stream.is_end_stream()
+        contents.is_empty() && contents.broken.is_none() && contents.stream.is_end_stream()
     }
 
     /// Puts together what has come, if nobody waits for it. There is no more room for the node by that.
@@ -78,12 +91,34 @@ impl Inbox {
         let mut nobody = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(piece)) = contents.stream.poll_data(&mut nobody) {
             match piece {
-                Ok(piece) => contents.joined.extend_from_slice(&piece),
+                Ok(piece) => contents.put(piece),
                 Err(why) => {
                     contents.broken = Some(why);
                     return;
                 }
             }
+        }
+    }
+}
+
+impl Contents {
+    fn is_empty(&self) -> bool {
+        self.lots.is_empty() && self.last.is_empty()
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        let lot = self.lots.pop_front().unwrap_or_else(|| mem::take(&mut self.last).freeze());
+        Some(lot).filter(|lot| !lot.is_empty())
+    }
+
+    fn put(&mut self, piece: Bytes) {
+        if self.last.len() + piece.len() > LOT || piece.len() >= SMALL {
+            let last = mem::take(&mut self.last).freeze();
+            self.lots.extend(Some(last).filter(|last| !last.is_empty()));
+        }
+        match piece.len() >= SMALL {
+            true => self.lots.push_back(piece),
+            false => self.last.extend_from_slice(&piece),
         }
     }
 }

@@ -36,9 +36,9 @@ const RESET_STREAMS: usize = 1_024;
 /// For how long one is: what is under way may wait behind the answers of others.
 const RESET_TIME: Duration = Duration::from_secs(10);
 
-/// What small pieces of answers may cost beside themselves, 256 bytes each, before the library ends the connection of all. Those
-/// that no client takes are put together long before that.
-const SMALL_PIECES: usize = 64 * 1024 * 1024;
+/// What small pieces of answers may cost beside themselves before the library ends the connection of all: whatever they cost. Those
+/// that no client takes are put together, and those of streams that were reset, which are let pass, it counts for ever.
+const SMALL_PIECES: usize = usize::MAX;
 
 /// The longest head of an answer.
 const LONGEST_HEAD: u32 = 256 * 1024;
@@ -322,6 +322,9 @@ async fn drive(
             _ = looks.tick() => {
                 shared.tell_of_leftovers();
                 shared.join_bodies();
+                if shared.arrivals.are_spoilt() {
+                    shared.retire();
+                }
                 match shared.standing(ping_interval) {
                     Standing::Good => false,
                     Standing::Quiet => true,
