@@ -68,11 +68,13 @@ unsafe impl GlobalAlloc for Allocator {
 
 /// Has the system give this process no huge pages (`PR_SET_THP_DISABLE` in prctl(2)), for which mimalloc asks.
 ///
-/// A proxy holds little, in many places: a page of 2 MiB is kept for the few of it that are in use, and what it costs to
-/// serve a request is the same (docs/performance.md). Where the system refuses, memory is all that it costs. Commands that
-/// bookend runs inherit it.
+/// A proxy holds little, in many places: a page of 2 MiB is kept for the few of it that are in use. What that costs in time, and
+/// what it saves in memory, is in docs/performance.md; `MIMALLOC_ALLOW_THP=1` in the environment lets them be, as mimalloc has
+/// it. Where the system refuses, memory is all that it costs. Commands that bookend runs inherit it.
 pub(crate) fn keep_to_small_pages() {
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
+    if std::env::var_os("MIMALLOC_ALLOW_THP").is_none() {
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
+    }
 }
 
 /// Whether mimalloc aligns a block of that layout by itself. Smaller ones than their alignment are aligned to their size.
