@@ -1,6 +1,6 @@
 //! How long a node takes, with an eye for the worst.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// After so many milliseconds without a sample a latency counts for a third, and before as much of it is left.
 const FADES: f32 = 10_000.0;
@@ -11,7 +11,7 @@ const FAILURE: f32 = 4.0;
 const LEAST_FAILURE: f32 = 100_000.0;
 const MOST_FAILURE: f32 = 5_000_000.0;
 
-/// How much one answer counts in the number that usually was in flight: that of the last thirty or so.
+/// How much one answer counts in what is usual: what the last thirty or so were like.
 const ONE_ANSWER: f32 = 1.0 / 32.0;
 
 /// A moving average of how long a node takes to answer, which follows a slower answer at once and a faster one by degrees
@@ -22,9 +22,9 @@ const ONE_ANSWER: f32 = 1.0 / 32.0;
 pub struct Latency {
     /// The average as the bits of an `f32` in microseconds, and the milliseconds of the clock when it was taken; 0 is none.
     value: AtomicU64,
-    /// How many were in flight at the node while it took that, each answer with itself, as the bits of an `f32`; at least 1,
-    /// and 0 if there was no answer yet.
-    usual: AtomicU32,
+    /// What was usual lately: the mean of what answers took, in microseconds, and of the requests in flight meanwhile, each
+    /// answer's with itself, as the bits of two `f32`; 0 if there was no answer yet.
+    usual: AtomicU64,
 }
 
 impl Latency {
@@ -37,28 +37,41 @@ impl Latency {
     /// How long one more request would take at `now` beside so many in flight, in microseconds; `None` if there was no
     /// sample yet.
     ///
-    /// As long as usual, while no more are in flight than were while that was measured: what they cost each other is in it.
-    /// Beyond that, longer by as much as they are more, as at a node that does one thing after the other (Little's law).
+    /// As long as usual, while no more are in flight than usually are: what they cost each other is in it. Beyond that, longer
+    /// by as much as they are more, as at a node that does one thing after the other (Little's law). One answer that was slow
+    /// by chance counts little here, and a node that is not asked any more is tried again like any other.
     pub fn expected(&self, in_flight: u32, now: u64) -> Option<f32> {
-        let usual = f32::from_bits(self.usual.load(Ordering::Relaxed)).max(1.0);
-        Some(self.micros(now)? * ((count(in_flight) + 1.0) / usual).max(1.0))
+        let (worst, at) = unpack(self.value.load(Ordering::Relaxed))?;
+        let (mean, beside) = match self.usual.load(Ordering::Relaxed) {
+            0 => (worst, 1.0),
+            usual => halves(usual),
+        };
+        Some(mean * left(at, now) * ((count(in_flight) + 1.0) / beside).max(1.0))
     }
 
     /// The node took so many microseconds to answer, and had so many requests in flight, with the one that it answered.
     pub fn answered(&self, took: u64, in_flight: u32, now: u64) {
         self.sample(now, |_| micros(took));
-        let beside = count(in_flight).max(1.0);
+        let (took, beside) = (micros(took).max(1.0), count(in_flight).max(1.0));
         // What another thread notes at the same moment may be lost: one of thirty.
-        let usual = match self.usual.load(Ordering::Relaxed) {
-            0 => beside,
-            bits => f32::from_bits(bits) + (beside - f32::from_bits(bits)) * ONE_ANSWER,
+        let (mean, usual) = match self.usual.load(Ordering::Relaxed) {
+            0 => (took, beside),
+            usual => {
+                let (mean, usual) = halves(usual);
+                (mean + (took - mean) * ONE_ANSWER, usual + (beside - usual) * ONE_ANSWER)
+            }
         };
-        self.usual.store(usual.to_bits(), Ordering::Relaxed);
+        self.usual.store(joined(mean, usual), Ordering::Relaxed);
     }
 
     /// The node failed after so many microseconds: a slow answer, however fast it was.
     pub fn failed(&self, took: u64, now: u64) {
         self.sample(now, |average| (average * FAILURE).clamp(LEAST_FAILURE, MOST_FAILURE).max(micros(took)));
+        // No answer by chance: it is what is usual from now on.
+        if let Some((worst, _)) = unpack(self.value.load(Ordering::Relaxed)) {
+            let beside = halves(self.usual.load(Ordering::Relaxed)).1.max(1.0);
+            self.usual.store(joined(worst, beside), Ordering::Relaxed);
+        }
     }
 
     /// Forgets all: the node is another than it was.
@@ -94,6 +107,15 @@ fn left(at: u32, now: u64) -> f32 {
 fn pack(average: f32, now: u64) -> u64 {
     // No sample is the same as no time, which an answer never takes.
     u64::from(average.max(1.0).to_bits()) << 32 | u64::from(lower(now))
+}
+
+/// The two numbers of what is usual, in one.
+fn joined(mean: f32, beside: f32) -> u64 {
+    u64::from(mean.to_bits()) << 32 | u64::from(beside.to_bits())
+}
+
+fn halves(usual: u64) -> (f32, f32) {
+    (f32::from_bits(lower(usual >> 32)), f32::from_bits(lower(usual)))
 }
 
 fn unpack(value: u64) -> Option<(f32, u32)> {
@@ -152,6 +174,18 @@ mod tests {
         (0..1_000).for_each(|_| latency.answered(6_000, 2, 1_000));
         let less = latency.expected(15, 1_000).unwrap();
         assert!((47_000.0..48_001.0).contains(&less), "{less}");
+    }
+
+    #[test]
+    fn one_slow_answer_is_chance_and_a_failure_is_not() {
+        let latency = Latency::default();
+        (0..100).for_each(|_| latency.answered(5_000, 1, 1_000));
+        latency.answered(60_000, 1, 1_000);
+        assert_eq!(latency.micros(1_000), Some(60_000.0));
+        assert!(latency.expected(0, 1_000).unwrap() < 7_000.0);
+        latency.failed(300, 1_000);
+        latency.answered(1_000, 1, 1_000);
+        assert!(latency.expected(0, 1_000).unwrap() > 90_000.0, "however fast what it answers between");
     }
 
     #[test]

@@ -9,9 +9,10 @@
 //! The latency is a [peak-sensitive average](crate::upstream::Latency) (Finagle's and Linkerd's peak EWMA), in which a
 //! failure counts as a slow answer. Multiplied by the requests in flight, as they do it, that makes a node with sixteen in
 //! flight as bad as an idle one that is sixteen times as slow, though the sixteen are answered as fast as ever: some requests
-//! always go where they take sixteen times as long. So where one of the two is expected to take more than twice as long as
-//! the other, what is expected decides, which grows with the requests in flight only beyond those that are usual there; the
-//! product decides between nodes that are more alike.
+//! always go where they take sixteen times as long; and one answer that was slow by chance is remembered for seconds. So where
+//! one of the two is expected to take more than twice as long as the other, what is expected decides: the mean of the last
+//! answers, which grows with the requests in flight only beyond those that are usual there. The product decides between
+//! nodes that are more alike.
 //!
 //! A node of which nothing is known gets one request to find out, and no second one before the first was answered if another
 //! node can take it.
