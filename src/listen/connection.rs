@@ -368,6 +368,11 @@ impl Connection {
         Look::GoesOn
     }
 
+    /// Whether what is waited for may never come: a turn at a node, or an event.
+    pub(super) fn has_no_end(&self) -> bool {
+        self.limit.load(Ordering::Relaxed) == u64::MAX
+    }
+
     fn end(&self) -> u64 {
         self.since.load(Ordering::Relaxed).saturating_add(self.limit.load(Ordering::Relaxed))
     }

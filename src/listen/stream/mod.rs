@@ -154,6 +154,9 @@ impl ClientStream {
     fn poll_leaving(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(channel) = &mut self.channel else { return Poll::Ready(Ok(())) };
         if !ready!(channel.poll_look(cx))? {
+            if self.connection.has_no_end() {
+                return Poll::Ready(Ok(()));
+            }
             self.connection.presence().closed_its_side();
         }
         Poll::Pending
