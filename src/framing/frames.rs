@@ -15,8 +15,8 @@ const HEADERS: u8 = 1;
 /// What a frame of a body counts for, beside itself: a piece for so many bytes of it.
 const PIECE: u64 = 4_096;
 
-/// A piece of a body under this size in bytes is a small one.
-const SMALL: u32 = 256;
+/// A piece of a body under this size in bytes is a small one: whoever reads it keeps more about it than what is in it.
+pub const SMALL_PIECE: usize = 256;
 
 /// Finds the headers of frames in the bytes of one direction, which come in any pieces.
 #[derive(Debug, Default)]
@@ -26,8 +26,15 @@ pub struct Frames {
     /// The first bytes of a header that is not all there, and how many they are.
     begun: [u8; HEAD],
     count: usize,
-    /// Empty pieces of bodies that stayed.
-    empty: u32,
+}
+
+/// What became of bytes from which frames were taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sifted {
+    /// So many bytes are left, from the first on.
+    pub left: usize,
+    /// Frames that stayed although they are nothing of a message.
+    pub stayed: u32,
 }
 
 /// What is read of a frame.
@@ -54,12 +61,11 @@ impl Frames {
     }
 
     /// The same, and takes frames out of `bytes` that are nothing of a message: empty pieces of a body that do not end it.
-    /// Returns how many bytes are left, from the first on.
     ///
     /// A frame whose header came in two parts stays.
-    pub fn sift(&mut self, bytes: &mut [u8], mut seen: impl FnMut(Head)) -> usize {
+    pub fn sift(&mut self, bytes: &mut [u8], mut seen: impl FnMut(Head)) -> Sifted {
         // All before `from` was looked at: what is to be kept of it ends at `kept`.
-        let (mut kept, mut from, mut left) = (0, 0, bytes.len());
+        let (mut kept, mut from, mut left, mut stayed) = (0, 0, bytes.len(), 0);
         loop {
             let mut rest = bytes.get(bytes.len() - left..).unwrap_or_default();
             let Some((head, is_whole)) = self.next(&mut rest) else { break };
@@ -74,18 +80,13 @@ impl Frames {
                 kept += end - HEAD - from;
                 from = end;
             } else {
-                self.empty = self.empty.saturating_add(1);
+                stayed += 1;
             }
         }
         if from > 0 {
             bytes.copy_within(from.., kept);
         }
-        kept + bytes.len() - from
-    }
-
-    /// How many empty pieces of bodies have stayed.
-    pub fn empty(&self) -> u32 {
-        self.empty
+        Sifted { left: kept + bytes.len() - from, stayed }
     }
 
     /// Takes the next header that ends in `bytes` from them, with what is before it, and says whether all of it was there.
@@ -141,7 +142,7 @@ impl Head {
 
     /// Whether it is a piece of a body that is hardly worth a frame.
     pub fn is_small_piece(self) -> bool {
-        self.kind == DATA && self.length > 0 && self.length < SMALL
+        self.kind == DATA && (1..SMALL_PIECE).contains(&(self.length as usize))
     }
 
     /// Whether the message would be the same without the frame, and the frame is no error of the protocol.
@@ -189,9 +190,17 @@ mod tests {
         let mixed = whole.iter().flat_map(|frame| [&empty[..], &empty[..], &frame[..]].concat());
         let mut bytes: Vec<u8> = mixed.collect();
         let mut count = 0;
-        let left = Frames::default().sift(&mut bytes, |_| count += 1);
+        let Sifted { left, stayed } = Frames::default().sift(&mut bytes, |_| count += 1);
         assert_eq!(bytes[..left], whole.concat());
-        assert_eq!(count, 3 * 6 + 1);
+        assert_eq!((count, stayed), (3 * 6 + 1, 0));
+    }
+
+    #[test]
+    fn empty_piece_that_was_cut_stays_and_is_counted() {
+        let (mut frames, mut empty) = (Frames::default(), frame(DATA, 0, 0));
+        let (begun, rest) = empty.split_at_mut(4);
+        assert_eq!(frames.sift(begun, |_| ()), Sifted { left: 4, stayed: 0 });
+        assert_eq!(frames.sift(rest, |_| ()), Sifted { left: 5, stayed: 1 });
     }
 
     proptest! {
@@ -232,7 +241,7 @@ mod tests {
                     break;
                 }
                 let to = (from + cut).min(bytes.len());
-                let left = sieve.sift(&mut bytes[from..to], |_| {});
+                let Sifted { left, .. } = sieve.sift(&mut bytes[from..to], |_| {});
                 sifted.extend_from_slice(&bytes[from..from + left]);
                 from = to;
             }

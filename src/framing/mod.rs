@@ -22,7 +22,7 @@ mod requests;
 pub use answer::{STATUS, begins_refusal, is_plain_answer};
 pub use chunks::Chunks;
 pub use flaw::Flaw;
-pub use frames::Frames;
+pub use frames::{Frames, SMALL_PIECE, Sifted};
 pub use head::{Body, Bounds, Head, split_url};
 pub use parsed::Parsed;
 pub use requests::{Passed, Requests};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::sync::Notify;
 
 use crate::clock;
-use crate::framing::Frames;
+use crate::framing::{Frames, Sifted};
 
 /// So many small pieces of bodies are read at a time; then whoever looks after the connection puts together what nobody takes.
 const MANY: u32 = 16_384;
@@ -63,9 +63,9 @@ impl Arrivals {
     pub(super) fn came(&self, came: &mut [u8], frames: &mut Frames) -> usize {
         self.last.store(clock::millis(), Ordering::Relaxed);
         let mut small = 0;
-        let left = frames.sift(came, |head| small += u32::from(head.is_small_piece()));
+        let Sifted { left, stayed } = frames.sift(came, |head| small += u32::from(head.is_small_piece()));
         self.small_pieces.fetch_add(small, Ordering::Relaxed);
-        self.empty.store(frames.empty(), Ordering::Relaxed);
+        self.empty.fetch_add(stayed, Ordering::Relaxed);
         left
     }
 }

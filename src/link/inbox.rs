@@ -9,8 +9,7 @@ use h2::{Error, RecvStream};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
-/// A piece under this size in bytes is put together with others.
-const SMALL: usize = 256;
+use crate::framing::SMALL_PIECE;
 
 /// How much is put together at most, in bytes.
 const LOT: usize = 16 * 1024;
@@ -112,11 +111,11 @@ impl Contents {
     }
 
     fn put(&mut self, piece: Bytes) {
-        if self.last.len() + piece.len() > LOT || piece.len() >= SMALL {
+        if self.last.len() + piece.len() > LOT || piece.len() >= SMALL_PIECE {
             let last = mem::take(&mut self.last).freeze();
             self.lots.extend(Some(last).filter(|last| !last.is_empty()));
         }
-        match piece.len() >= SMALL {
+        match piece.len() >= SMALL_PIECE {
             true => self.lots.push_back(piece),
             false => self.last.extend_from_slice(&piece),
         }

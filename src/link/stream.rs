@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::ahead::Ahead;
 use super::arrivals::Arrivals;
+use super::sieve::poll_sifted;
 use crate::framing::Frames;
 use crate::upstream::Place;
 
@@ -175,22 +176,11 @@ impl AsyncRead for NodeStream {
         if this.ahead.hand_on(buf) {
             return Poll::Ready(Ok(()));
         }
-        if this.is_http2 {
-            ready!(this.arrivals.poll_more(cx));
+        if !this.is_http2 {
+            return Pin::new(&mut this.channel).poll_read(cx, buf);
         }
-        let before = buf.filled().len();
-        loop {
-            ready!(Pin::new(&mut this.channel).poll_read(cx, buf))?;
-            let came = buf.filled_mut().get_mut(before..).unwrap_or_default();
-            if !this.is_http2 || came.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            let left = this.arrivals.came(came, &mut this.frames);
-            buf.set_filled(before + left);
-            if left > 0 {
-                return Poll::Ready(Ok(()));
-            }
-        }
+        ready!(this.arrivals.poll_more(cx));
+        poll_sifted(&mut this.channel, cx, buf, |came| Some(this.arrivals.came(came, &mut this.frames)))
     }
 }
 

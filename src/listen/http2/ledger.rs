@@ -3,7 +3,7 @@
 //! Whatever is no part of a request or of its answer only makes work: a PING or SETTINGS is answered, the rest is read for
 //! nothing. A client needs some of that, in proportion to what it is sent; more is a flood (CVE-2019-9512 and its kin).
 
-use crate::framing::Frames;
+use crate::framing::{Frames, Sifted};
 
 /// Over how long a client's frames are counted, in milliseconds.
 const WINDOW: u64 = 10_000;
@@ -41,7 +41,7 @@ impl Ledger {
     /// all its life. Returns how many are left; `None` if that makes a flood of it, at `now` in milliseconds of the clock.
     pub(super) fn received(&mut self, bytes: &mut [u8], now: impl FnOnce() -> u64) -> Option<usize> {
         let (mut idle, mut work) = (0, 0);
-        let left = self.from_client.sift(bytes, |head| match head.work() {
+        let Sifted { left, .. } = self.from_client.sift(bytes, |head| match head.work() {
             0 => idle += 1,
             pieces => work += pieces,
         });

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::ledger::Ledger;
 use super::streams::Streams;
 use crate::clock;
+use crate::link::poll_sifted;
 use crate::listen::stream::ClientStream;
 
 /// The stream of a client that speaks HTTP/2, which is not read any more once it is a flood.
@@ -40,25 +41,15 @@ impl AsyncRead for Watched {
         if this.is_flood {
             return Poll::Pending;
         }
-        let before = buf.filled().len();
-        loop {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-            let came = buf.filled_mut().get_mut(before..).unwrap_or_default();
-            if came.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            let Some(left) = this.ledger.received(came, clock::millis) else {
+        poll_sifted(&mut this.stream, cx, buf, |came| {
+            let left = this.ledger.received(came, clock::millis);
+            if left.is_none() {
                 this.is_flood = true;
-                buf.set_filled(before);
                 // Wakes whoever accepts the requests of this connection, who ends it.
                 this.streams.idle_frames();
-                return Poll::Pending;
-            };
-            buf.set_filled(before + left);
-            if left > 0 {
-                return Poll::Ready(Ok(()));
             }
-        }
+            left
+        })
     }
 }
 
