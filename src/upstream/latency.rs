@@ -27,26 +27,29 @@ pub struct Latency {
     usual: AtomicU64,
 }
 
-impl Latency {
-    /// The average at `now` (milliseconds of the clock) in microseconds; `None` if there was no sample yet.
-    pub fn micros(&self, now: u64) -> Option<f32> {
-        let (average, at) = unpack(self.value.load(Ordering::Relaxed))?;
-        Some(average * left(at, now))
-    }
-
-    /// How long one more request would take at `now` beside so many in flight, in microseconds; `None` if there was no
-    /// sample yet.
-    ///
+/// How long one more request would take, in microseconds, by either measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// The moving average, which remembers one answer that was slow.
+    pub peak: f32,
     /// As long as usual, while no more are in flight than usually are: what they cost each other is in it. Beyond that, longer
     /// by as much as they are more, as at a node that does one thing after the other (Little's law). One answer that was slow
     /// by chance counts little here, and a node that is not asked any more is tried again like any other.
-    pub fn expected(&self, in_flight: u32, now: u64) -> Option<f32> {
-        let (worst, at) = unpack(self.value.load(Ordering::Relaxed))?;
+    pub expected: f32,
+}
+
+impl Latency {
+    /// What one more request may expect at `now` (milliseconds of the clock) beside so many in flight; `None` if there was no
+    /// sample yet.
+    pub fn outlook(&self, in_flight: u32, now: u64) -> Option<Outlook> {
+        let (average, at) = unpack(self.value.load(Ordering::Relaxed))?;
         let (mean, beside) = match self.usual.load(Ordering::Relaxed) {
-            0 => (worst, 1.0),
+            0 => (average, 1.0),
             usual => halves(usual),
         };
-        Some(mean * left(at, now) * ((count(in_flight) + 1.0) / beside).max(1.0))
+        let left = left(at, now);
+        let more = ((count(in_flight) + 1.0) / beside).max(1.0);
+        Some(Outlook { peak: average * left, expected: mean * left * more })
     }
 
     /// The node took so many microseconds to answer, and had so many requests in flight, with the one that it answered.
@@ -143,6 +146,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Latency {
+        fn micros(&self, now: u64) -> Option<f32> {
+            self.outlook(0, now).map(|outlook| outlook.peak)
+        }
+
+        fn expected(&self, in_flight: u32, now: u64) -> Option<f32> {
+            self.outlook(in_flight, now).map(|outlook| outlook.expected)
+        }
+    }
 
     #[test]
     fn slower_answer_counts_at_once_and_faster_ones_by_degrees() {

@@ -59,16 +59,16 @@ pub(super) fn pick(
 
 fn cost((number, weight): (usize, u32), members: &[Arc<Member>], now: u64) -> Cost {
     let Some(member) = members.get(number) else { return Cost::alike(f64::INFINITY) };
-    let (in_flight, latency) = (member.node.load().in_flight(), member.node.latency());
+    let in_flight = member.node.load().in_flight();
     let is_returning = member.node.share(now) < Share::FULL;
     let (weight, requests) = (f64::from(weight), f64::from(in_flight) + 1.0);
-    match (latency.expected(in_flight, now), latency.micros(now)) {
-        (Some(expected), Some(micros)) => {
-            let product = f64::from(micros) * requests / weight;
-            Cost { expected: f64::from(expected), product, is_returning }
+    match member.node.latency().outlook(in_flight, now) {
+        Some(outlook) => {
+            let product = f64::from(outlook.peak) * requests / weight;
+            Cost { expected: f64::from(outlook.expected), product, is_returning }
         }
-        _ if in_flight == 0 => Cost::alike(0.0),
-        _ => Cost::alike(UNKNOWN * requests / weight),
+        None if in_flight == 0 => Cost::alike(0.0),
+        None => Cost::alike(UNKNOWN * requests / weight),
     }
 }
 
