@@ -131,7 +131,8 @@ impl ProxyHttp for Proxy {
                     self.observer.request_malformed(access::client(session, context), flaw);
                 }
                 context.end(cause);
-                respond::respond(session, context).await?;
+                // Boxed, so that those who are let in do not carry it along.
+                Box::pin(respond::respond(session, context)).await?;
                 Ok(true)
             }
         }
@@ -146,7 +147,7 @@ impl ProxyHttp for Proxy {
         match attempt::reserve(session, context, &self.observer).await? {
             Err(Nowhere::Full) => {
                 context.end(Nowhere::Full.into());
-                respond::respond(session, context).await?;
+                Box::pin(respond::respond(session, context)).await?;
                 Ok(false)
             }
             Ok(()) | Err(Nowhere::Refused) => Ok(true),
