@@ -25,6 +25,8 @@ enum At {
 pub struct Passed {
     /// So many of them, from the first, belong to the request and may go on.
     pub bytes: usize,
+    /// So many of those are its head, if that is among them.
+    pub head: usize,
     /// The request ends with them; what follows is the next.
     pub is_end: bool,
 }
@@ -45,17 +47,18 @@ impl Requests {
     /// A head passes only when it is whole: until then nothing does, and all of its bytes have to be there again, with
     /// more, the next time. What is behind the end of the request is not looked at.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Passed, Flaw> {
-        let mut passed = 0;
+        let mut head_length = 0;
         if let At::Head(head) = &mut self.at {
             let Some((length, body)) = head.read(bytes, self.bounds)? else {
-                return Ok(Passed { bytes: 0, is_end: false });
+                return Ok(Passed { bytes: 0, head: 0, is_end: false });
             };
-            passed = length;
+            head_length = length;
             self.at = match body {
                 Body::Length(length) => At::Length(length),
                 Body::Chunked => At::Chunks(Chunks::default()),
             };
         }
+        let mut passed = head_length;
         let rest = bytes.get(passed..).unwrap_or_default();
         let is_end = match &mut self.at {
             At::Length(left) => {
@@ -73,6 +76,6 @@ impl Requests {
         if is_end {
             self.at = At::Head(Head::default());
         }
-        Ok(Passed { bytes: passed, is_end })
+        Ok(Passed { bytes: passed, head: head_length, is_end })
     }
 }

@@ -182,7 +182,7 @@ fn nothing_behind_a_request_is_read_with_it() {
     let mut requests = Requests::new(BOUNDS);
     let first = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     let both = [&first[..], b"\0\0\0"].concat();
-    assert_eq!(requests.read(&both), Ok(Passed { bytes: first.len(), is_end: true }));
+    assert_eq!(requests.read(&both), Ok(Passed { bytes: first.len(), head: first.len() - 3, is_end: true }));
     assert!(requests.awaits_head());
     assert_eq!(requests.read(b"\0\0\0"), Err(Flaw::RequestLine));
 }

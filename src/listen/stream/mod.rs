@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::alarm::Alarm;
 use super::channel::Channel;
 use super::connection::{Connection, Late, Look, Waiting};
-use super::intake::Intake;
+use super::intake::{Intake, with_room};
 use super::limits::Seat;
 use super::linger;
 use super::refusal::{Refusal, status_of};
@@ -111,19 +111,37 @@ impl ClientStream {
             Ok(None) => {}
             Err(flaw) => return Poll::Ready(Err(self.reject(flaw))),
         }
-        while !self.intake.give(buf) && buf.filled().len() == before {
+        while buf.filled().len() == before && !self.intake.give(buf) {
             if self.is_head_too_large() {
                 self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
                 return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
             }
-            if ready!(self.poll_more(cx, buf))? == 0 {
-                break;
-            }
-            if let Err(flaw) = self.intake.take(buf, before) {
+            let (count, taken) = if self.intake.is_at_beginning() {
+                ready!(self.poll_beginning(cx, buf))?
+            } else {
+                let count = ready!(self.poll_more(cx, buf))?;
+                (count, self.intake.take(buf, before))
+            };
+            if let Err(flaw) = taken {
                 return Poll::Ready(Err(self.reject(flaw)));
+            }
+            if count == 0 {
+                break;
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads what there is of a request that begins, and how much that is; 0 bytes are the end of it.
+    fn poll_beginning(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<(usize, Result<(), Flaw>)>> {
+        with_room(|read| {
+            let count = ready!(self.poll_more(cx, read))?;
+            Poll::Ready(Ok((count, self.intake.begin(read.filled(), buf))))
+        })
     }
 
     /// Whether nothing of the next request has come.
