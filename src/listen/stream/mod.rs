@@ -116,15 +116,10 @@ impl ClientStream {
                 self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
                 return Poll::Ready(Err(io::Error::other("the head of the request is too large")));
             }
-            let (count, taken) = if self.intake.is_at_beginning() {
-                ready!(self.poll_beginning(cx, buf))?
-            } else {
-                let count = ready!(self.poll_more(cx, buf))?;
-                (count, self.intake.take(buf, before))
+            let count = match self.intake.is_at_beginning() {
+                true => ready!(self.poll_beginning(cx, buf))?,
+                false => ready!(self.poll_rest(cx, buf))?,
             };
-            if let Err(flaw) = taken {
-                return Poll::Ready(Err(self.reject(flaw)));
-            }
             if count == 0 {
                 break;
             }
@@ -133,15 +128,20 @@ impl ClientStream {
     }
 
     /// Reads what there is of a request that begins, and how much that is; 0 bytes are the end of it.
-    fn poll_beginning(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<(usize, Result<(), Flaw>)>> {
+    fn poll_beginning(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         with_room(|read| {
             let count = ready!(self.poll_more(cx, read))?;
-            Poll::Ready(Ok((count, self.intake.begin(read.filled(), buf))))
+            self.intake.begin(read.filled(), buf).map_err(|flaw| self.reject(flaw))?;
+            Poll::Ready(Ok(count))
         })
+    }
+
+    /// The same of one that has begun.
+    fn poll_rest(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let before = buf.filled().len();
+        let count = ready!(self.poll_more(cx, buf))?;
+        self.intake.take(buf, before).map_err(|flaw| self.reject(flaw))?;
+        Poll::Ready(Ok(count))
     }
 
     /// Whether nothing of the next request has come.
