@@ -123,7 +123,7 @@ fn check_directives(file: &Arc<str>, text: &str) -> Result<(), Problem> {
 ///
 /// Only brackets nest deeply on the cheap, so most files need no second reading.
 fn check_depth(file: &Arc<str>, text: &str) -> Result<(), Problem> {
-    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= DEEPEST {
+    if open_at_once(text) <= DEEPEST {
         return Ok(());
     }
     let mut depth = 0_usize;
@@ -139,4 +139,76 @@ fn check_depth(file: &Arc<str>, text: &str) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// The most brackets that can be open at once, or more: wherever something else may have been closed, nothing was.
+///
+/// Outside of brackets, words and texts may have any of them, and what they open is taken for open. Within brackets only
+/// quotes, comments and tags can have one that closes nothing, so from the first of those on none does.
+fn open_at_once(text: &str) -> usize {
+    let (mut open, mut most, mut is_sure) = (0_usize, 0, true);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => {
+                open += 1;
+                most = most.max(open);
+            }
+            b']' | b'}' if is_sure => open = open.saturating_sub(1),
+            b'"' | b'\'' | b'#' | b'!' if open > 0 => is_sure = false,
+            _ => {}
+        }
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    #[test]
+    fn brackets_that_are_closed_are_not_open() {
+        let text = "a: [1, {b: 2}, [3]]\nc: {d: [e]} # [\n";
+        assert_eq!(open_at_once(text), 2);
+        assert_eq!(open_at_once(&"- { a: [b, c] }\n".repeat(1_000)), 2);
+        assert_eq!(open_at_once("no: one # see [1], ]]] or 'a'\nyes: [[[]]]"), 3);
+    }
+
+    #[test]
+    fn what_may_close_nothing_closes_nothing() {
+        for hidden in ["\"]\"", "']'", "# ]\n", "!<]> a"] {
+            assert_eq!(open_at_once(&format!("[{hidden}, ").repeat(100)), 100, "{hidden}");
+        }
+        assert_eq!(open_at_once("a]]]: ]]\nb: |\n ]]]\nc: [[[["), 4);
+    }
+
+    /// How deep the lists of `text` are nested, as far as it can be read.
+    fn depth(text: &str) -> usize {
+        let (mut depth, mut deepest) = (0_usize, 0);
+        for (event, _) in Parser::new_from_str(text).map_while(Result::ok) {
+            match event {
+                Event::SequenceStart(..) => depth += 1,
+                Event::SequenceEnd => depth -= 1,
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
+    const PIECES: &[&str] = &[
+        "[", "[", "[", "]", "]", "a", "a ", ", ", " ,", "\"]\"", "\"]", "']'", "]'", " # ]\n", "\n", "!<]> ",
+        "!a ", "&a ",
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_is_deeper_than_was_taken_for_open(pieces in vec(select(PIECES), 1..40)) {
+            let text = format!("[{}", pieces.concat());
+            prop_assert!(depth(&text) <= open_at_once(&text), "{text:?}");
+        }
+    }
 }

@@ -49,6 +49,8 @@ fn text_that_is_slow_to_read_is_refused_or_read_in_time() {
         filled("{a: "),
         filled("[ #]\n"),
         filled("[']', "),
+        filled("[!<]> a, "),
+        filled("- [a]\n[b]\n"),
         filled("# \u{2028}["),
         filled("- "),
         filled("? "),
