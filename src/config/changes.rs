@@ -1,9 +1,10 @@
 //! What one configuration has that another has not, in words.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
+use std::fmt::Display;
 
 use super::{Config, Listener, Node, Pool, Route};
+use crate::model::Name;
 
 /// Changes that are named one by one.
 const MOST: usize = 100;
@@ -27,14 +28,14 @@ pub fn changes(before: &Config, after: &Config) -> Changes {
     let name = |listener: &Listener| listener.address.to_string();
     changes.compare("listeners", "listener", (&before.listeners, &after.listeners), name, |_, _| None);
     changes.pools(before, after);
-    let name = |route: &Route| route.name.to_string();
-    changes.compare("routes", "route", (&before.routes, &after.routes), name, route);
-    let order = |config: &Config| config.routes.iter().map(|route| route.name.clone()).collect::<Vec<_>>();
-    let (mut old, mut new) = (order(before), order(after));
-    let is_moved = old != new;
-    old.sort();
-    new.sort();
-    changes.note(is_moved && old == new, "routes: their order was changed");
+    let routes = (&before.routes[..], &after.routes[..]);
+    changes.compare("routes", "route", routes, |route| &route.name, route);
+    let mut order = (names(&before.routes), names(&after.routes));
+    if order.0 != order.1 {
+        order.0.sort();
+        order.1.sort();
+        changes.note(order.0 == order.1, "routes: their order was changed");
+    }
     if let Some(more) = changes.texts.len().checked_sub(MOST).filter(|&more| more > 0) {
         changes.texts.truncate(MOST);
         changes.texts.push(format!("and {more} more changes"));
@@ -50,12 +51,12 @@ impl Changes {
     }
 
     /// What was added, removed and changed of a kind of things that go by names; `how` may say how one was changed.
-    fn compare<T: PartialEq, K: Ord + Hash + std::fmt::Display>(
+    fn compare<'a, T: PartialEq, K: Ord + Display>(
         &mut self,
         place: &str,
         kind: &str,
-        (before, after): (&[T], &[T]),
-        name: impl Fn(&T) -> K,
+        (before, after): (&'a [T], &'a [T]),
+        name: impl Fn(&'a T) -> K,
         how: impl Fn(&T, &T) -> Option<String>,
     ) -> Vec<K> {
         let old: BTreeMap<K, &T> = before.iter().map(|thing| (name(thing), thing)).collect();
@@ -86,6 +87,7 @@ impl Changes {
                     self.texts.push(format!("pools.{name}: the pool was removed"));
                     self.removed.push(name.to_string());
                 }
+                Some(new) if new == old => {}
                 Some(new) => self.pool(name.as_str(), old, new),
             }
         }
@@ -93,7 +95,7 @@ impl Changes {
 
     fn pool(&mut self, name: &str, before: &Pool, after: &Pool) {
         let (place, nodes) = (format!("pools.{name}"), (&before.nodes[..], &after.nodes[..]));
-        let gone = self.compare(&place, "node", nodes, |node| node.name.clone(), node);
+        let gone = self.compare(&place, "node", nodes, |node| &node.name, node);
         self.removed.extend(gone.into_iter().map(|node| format!("{name}/{node}")));
         let same_nodes = Pool { nodes: before.nodes.clone(), ..after.clone() };
         self.note(same_nodes != *before, &format!("{place}: settings were changed"));
@@ -118,6 +120,10 @@ fn node(before: &Node, after: &Node) -> Option<String> {
         how.push(format!("max_in_flight from {} to {}", most(before), most(after)));
     }
     (!how.is_empty()).then(|| how.join(", "))
+}
+
+fn names(routes: &[Route]) -> Vec<&Name> {
+    routes.iter().map(|route| &route.name).collect()
 }
 
 /// How a route was changed.
@@ -167,6 +173,18 @@ mod tests {
         );
         let back = changes(&after, &before);
         assert_eq!(back.removed, ["api", "web/c"]);
+    }
+
+    #[test]
+    fn order_of_routes_is_told_where_nothing_else_can_be() {
+        let routes = |names: &[&str]| {
+            let routes = names.iter().map(|name| format!("{{name: {name}, pool: web, path: /{name}}}"));
+            config(TWO, &format!("routes: [{}]", routes.collect::<Vec<_>>().join(", ")))
+        };
+        let found = changes(&routes(&["a", "b", "c"]), &routes(&["c", "a", "b"]));
+        assert_eq!(found.texts, ["routes: their order was changed"]);
+        let found = changes(&routes(&["a", "b", "c"]), &routes(&["c", "a"]));
+        assert_eq!(found.texts, ["routes: route b was removed"]);
     }
 
     #[test]
