@@ -1,4 +1,4 @@
-//! Checking a pool's nodes with Pingora's health checks.
+//! Checking a pool's nodes: each in a rhythm of its own, by a connection, a request or a call.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::ErrorType;
-use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
+use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck};
 use pingora_load_balancing::{Backend, Extensions};
-use rustix::net::sockopt;
-use tokio::net::TcpSocket;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::asking::Asking;
+use super::knock::knock;
 use crate::balance::{Pool, address};
 use crate::clock;
 use crate::config::{self, CheckKind};
@@ -36,24 +35,21 @@ const CLOSEST: Duration = Duration::from_millis(100);
 /// For how long an answer to a client counts for more than a connection that could not be opened, in milliseconds.
 const FRESH: u64 = 2_000;
 
-/// Who asks a node.
+/// How a node is asked.
 enum Check {
-    /// Pingora, by a plain connection.
-    Plain(Plain, Box<Backend>),
-    /// bookend, by the node's own link.
-    Linked(Asking),
+    /// By a connection, which is all that is wanted of it.
+    Connection,
+    /// By a request of Pingora's.
+    Request(Box<HttpHealthCheck>, Box<Backend>),
+    /// By its own link, as requests reach it.
+    Link(Asking),
 }
-
-/// A check of Pingora's.
-type Plain = Arc<dyn HealthCheck + Send + Sync>;
 
 /// Checks the nodes of `pool`, and those that join it, until dropped.
 pub(super) async fn run(pool: Arc<Pool>, links: Arc<Links>, observer: Arc<Observer>) {
     let mut changes = pool.watch();
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Place, AbortHandle> = HashMap::new();
-    // One for all nodes: each check of Pingora's has a pool of connections and settings for TLS, which none of these need.
-    let by_connection = pool.settings().health_check.as_ref().map(by_connection);
     loop {
         let members = pool.members();
         running.retain(|place, task| {
@@ -68,7 +64,7 @@ pub(super) async fn run(pool: Arc<Pool>, links: Arc<Links>, observer: Arc<Observ
             if running.contains_key(place) {
                 continue;
             }
-            if let Some(watcher) = Watcher::new(&pool, &links, member, &observer, by_connection.as_ref()) {
+            if let Some(watcher) = Watcher::new(&pool, &links, member, &observer) {
                 running.insert(place.clone(), tasks.spawn(watcher.run()));
             }
         }
@@ -90,13 +86,7 @@ struct Watcher {
 
 impl Watcher {
     /// A watcher for `member`; `None` where the pool is not checked.
-    fn new(
-        pool: &Arc<Pool>,
-        links: &Links,
-        member: &Arc<Member>,
-        observer: &Arc<Observer>,
-        by_connection: Option<&Plain>,
-    ) -> Option<Self> {
+    fn new(pool: &Arc<Pool>, links: &Links, member: &Arc<Member>, observer: &Arc<Observer>) -> Option<Self> {
         let Some(settings) = pool.settings().health_check.clone() else {
             if let Some(transition) = member.node.unchecked() {
                 observer.node(pool.name().as_str(), &member.name, transition, &"no longer checked");
@@ -104,12 +94,16 @@ impl Watcher {
             return None;
         };
         let place = member.node.place();
-        let check = match links.of(pool.name(), &member.name) {
-            Some(link) => Check::Linked(Asking::new(Arc::clone(link), place, &settings)),
-            None => {
+        let check = match (links.of(pool.name(), &member.name), &settings.kind) {
+            (Some(link), _) => Check::Link(Asking::new(Arc::clone(link), place, &settings)),
+            (None, CheckKind::Tcp) => Check::Connection,
+            (None, CheckKind::Http { path, host, status }) => {
                 let target = Backend { addr: address(place)?, weight: 1, ext: Extensions::new() };
-                Check::Plain(check(&settings, place, by_connection?)?, Box::new(target))
+                let check = http_check(settings.timeout, place, path, host.as_deref(), status)?;
+                Check::Request(check, Box::new(target))
             }
+            // What makes a call is spoken to by a link.
+            (None, CheckKind::Grpc { .. }) => return None,
         };
         Some(Self {
             pool: Arc::clone(pool),
@@ -152,8 +146,9 @@ impl Watcher {
         let (node, began) = (&self.member.node, clock::millis());
         let asked = async {
             match &self.check {
-                Check::Plain(check, target) => check.check(target).await.map_err(|why| reason(&why)),
-                Check::Linked(asking) => asking.ask().await,
+                Check::Connection => knock(self.member.node.place()).await.map_err(|why| why.to_string()),
+                Check::Request(check, target) => check.check(target).await.map_err(|why| reason(&why)),
+                Check::Link(asking) => asking.ask().await,
             }
         };
         let why = match tokio::time::timeout(self.settings.timeout, asked).await {
@@ -185,27 +180,6 @@ fn reason(error: &pingora::Error) -> String {
     }
 }
 
-fn check(settings: &config::HealthCheck, place: &Place, by_connection: &Plain) -> Option<Plain> {
-    match &settings.kind {
-        CheckKind::Tcp => Some(Arc::clone(by_connection)),
-        // What makes a call is spoken to by a link, which asks itself.
-        CheckKind::Grpc { .. } => None,
-        CheckKind::Http { path, host, status } => {
-            http_check(settings.timeout, place, path, host.as_deref(), status)
-        }
-    }
-}
-
-fn by_connection(settings: &config::HealthCheck) -> Plain {
-    let mut check = TcpHealthCheck::new();
-    check.peer_template.options.connection_timeout = Some(settings.timeout);
-    check.peer_template.options.upstream_tcp_sock_tweak_hook = Some(Arc::new(|socket| {
-        leave_early(socket);
-        Ok(())
-    }));
-    Arc::from(check as Box<_>)
-}
-
 /// `None` only for a path or host that no request can have, which the configuration does not let through.
 fn http_check(
     timeout: Duration,
@@ -213,7 +187,7 @@ fn http_check(
     path: &str,
     host: Option<&str>,
     status: &StatusSet,
-) -> Option<Plain> {
+) -> Option<Box<HttpHealthCheck>> {
     let address = match place {
         Place::Tcp(address) => address.to_string(),
         Place::Unix(_) => "localhost".to_owned(),
@@ -235,45 +209,5 @@ fn http_check(
         }
         pingora::Error::e_explain(ErrorType::HTTPStatus(status), "not a status that the check expects")
     }));
-    Some(Arc::from(check))
-}
-
-/// Ends the connection once the node's system has agreed to it: the last step of the handshake is put off, and a reset takes
-/// its place. The node's program need not accept what nobody will use, nor say that it was left, and both systems are spared
-/// half of the packets. Where an option cannot be set it ends as others do.
-fn leave_early(socket: &TcpSocket) {
-    let _ = sockopt::set_tcp_quickack(socket, false);
-    let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::{SocketAddr, TcpListener};
-
-    use super::*;
-
-    async fn check_by_connection(place: SocketAddr) -> bool {
-        let target =
-            Backend { addr: address(&Place::Tcp(place)).unwrap(), weight: 1, ext: Extensions::new() };
-        by_connection(&config::HealthCheck::default()).check(&target).await.is_ok()
-    }
-
-    #[tokio::test]
-    async fn check_by_connection_leaves_a_node_nothing_to_accept() {
-        const CHECKS: usize = 5;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        for _ in 0..CHECKS {
-            assert!(check_by_connection(listener.local_addr().unwrap()).await, "it listens");
-        }
-        let accepted = std::iter::from_fn(|| listener.accept().ok()).count();
-        // On a busy machine one may come to its last step after all.
-        assert!(accepted < CHECKS, "all were accepted");
-    }
-
-    #[tokio::test]
-    async fn check_by_connection_fails_where_nobody_listens() {
-        let place = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(!check_by_connection(place).await);
-    }
+    Some(Box::new(check))
 }

@@ -6,6 +6,7 @@
 mod asking;
 mod call;
 mod check;
+mod knock;
 mod ping;
 mod prober;
 mod resolve;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
+use super::knock::knock;
 use crate::balance::Pool;
-use crate::upstream::{Member, Place};
+use crate::upstream::Member;
 
 /// How often each node is asked.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -19,7 +19,7 @@ pub(super) async fn run(pool: Arc<Pool>) {
     loop {
         let mut knocking = JoinSet::new();
         for member in pool.members().iter() {
-            knocking.spawn(knock(Arc::clone(&pool), Arc::clone(member)));
+            knocking.spawn(ask(Arc::clone(&pool), Arc::clone(member)));
         }
         let all_knocked = async { while knocking.join_next().await.is_some() {} };
         tokio::select! {
@@ -33,11 +33,11 @@ pub(super) async fn run(pool: Arc<Pool>) {
     }
 }
 
-async fn knock(pool: Arc<Pool>, member: Arc<Member>) {
+async fn ask(pool: Arc<Pool>, member: Arc<Member>) {
     while !pool.parking().is_empty() {
         let limit = pool.settings().timeouts.connect;
         let is_open = !member.node.is_barred()
-            && tokio::time::timeout(limit, connect(member.node.place()))
+            && tokio::time::timeout(limit, knock(member.node.place()))
                 .await
                 .is_ok_and(|opened| opened.is_ok());
         if is_open {
@@ -45,12 +45,5 @@ async fn knock(pool: Arc<Pool>, member: Arc<Member>) {
             pool.parking().release(1);
         }
         tokio::time::sleep(INTERVAL.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
-    }
-}
-
-async fn connect(place: &Place) -> std::io::Result<()> {
-    match place {
-        Place::Tcp(address) => TcpStream::connect(address).await.map(drop),
-        Place::Unix(path) => UnixStream::connect(path).await.map(drop),
     }
 }
