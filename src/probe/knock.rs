@@ -66,7 +66,7 @@ mod tests {
             let place = Place::Tcp(TcpListener::bind(any).unwrap().local_addr().unwrap());
             assert_eq!(knock(&place).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         }
-        let nowhere = Place::Unix(std::env::temp_dir().join("bookend-nobody.sock").into());
+        let nowhere = Place::Unix(std::env::temp_dir().join("bookend-nobody.sock"));
         assert_eq!(knock(&nowhere).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
