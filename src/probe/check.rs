@@ -146,7 +146,7 @@ impl Watcher {
         let (node, began) = (&self.member.node, clock::millis());
         let asked = async {
             match &self.check {
-                Check::Connection => knock(self.member.node.place()).await.map_err(|why| why.to_string()),
+                Check::Connection => knock(node.place()).await.map_err(|why| why.to_string()),
                 Check::Request(check, target) => check.check(target).await.map_err(|why| reason(&why)),
                 Check::Link(asking) => asking.ask().await,
             }
